@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Examples from simulated rooms, and the training and evaluation of models on them."""
