@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A pose on the floor becomes a pixel, or a clear reason why it cannot."""
+
+from dataclasses import dataclass
+import math
+from typing import Protocol
+
+from ipt_ros.spatial.errors import (
+    TargetInvalidError,
+    TargetNotOnFloorError,
+    TargetOccludedError,
+    TargetOutOfViewError,
+    TurnNotSupportedError,
+)
+from ipt_ros.spatial.marks import CROSS_HALF
+import numpy as np
+
+FLOOR_TOLERANCE = 0.2  # metres, as in the published data
+TURN_TOLERANCE = math.radians(30)
+
+
+class Camera(Protocol):
+    """What is needed of a camera model; `ipt_ros.geometry.PinholeCamera` has it."""
+
+    width: int
+    height: int
+
+    def project(self, points_optical: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Project Nx3 points of the optical frame to Nx2 pixels and N depths in metres."""
+
+
+@dataclass(frozen=True)
+class MarkedTarget:
+    """Where a target is in the image, and whether depth confirmed that it can be seen."""
+
+    uv: tuple[float, float]
+    depth: float
+    occlusion_checked: bool
+
+
+def locate_target(
+    camera: Camera,
+    world_from_optical: np.ndarray,
+    target: tuple[float, float, float],
+    depth: np.ndarray | None = None,
+    floor_z: float = 0.0,
+) -> MarkedTarget:
+    """
+    Project a point on the floor into an image and check that a mark there makes sense.
+
+    Parameters
+    ----------
+    camera
+        Intrinsics of the image.
+    world_from_optical
+        4x4 pose of the camera's optical frame (z forward, x right, y down) in the frame in
+        which ``target`` and ``floor_z`` are given.
+    target
+        x, y, z in metres.
+    depth
+        HxW planar depth in metres of the same image, or None. Values that are 0, NaN or
+        infinite mean "not measured".
+    floor_z
+        Height of the floor.
+
+    Raises
+    ------
+    TargetInvalidError, TargetNotOnFloorError, TargetOutOfViewError, TargetOccludedError
+
+    """
+    point = np.asarray(target, dtype=float)
+    if point.shape != (3,) or not np.isfinite(point).all():
+        raise TargetInvalidError(f'target must be three finite numbers (metres), got {target}')
+    if abs(point[2] - floor_z) > FLOOR_TOLERANCE:
+        raise TargetNotOnFloorError(
+            f'target is {point[2] - floor_z:+.2f} m off the floor; the X is drawn on the ground, '
+            f'so give a target within {FLOOR_TOLERANCE} m of z = {floor_z:.2f}')
+
+    in_optical = np.linalg.inv(world_from_optical) @ np.append(point, 1.0)
+    if in_optical[2] <= 0.05:
+        raise TargetOutOfViewError(
+            'target is behind the camera; turn the robot or choose a camera that faces it')
+    pixels, depths = camera.project(in_optical[None, :3])
+    u, v = map(float, pixels[0])
+    margin = CROSS_HALF * min(camera.width, camera.height)
+    u_max, v_max = camera.width - 1 - margin, camera.height - 1 - margin
+    if not (margin <= u <= u_max and margin <= v <= v_max):
+        raise TargetOutOfViewError(
+            f'target falls on pixel ({u:.0f}, {v:.0f}), but its mark fits only between '
+            f'({margin:.0f}, {margin:.0f}) and ({u_max:.0f}, {v_max:.0f}); turn the robot or '
+            'choose another target')
+
+    checked = False
+    if depth is not None:
+        seen = _depth_near(depth, camera, u, v)
+        checked = seen is not None
+        # Along the floor one pixel covers ever more metres with distance.
+        if checked and seen < depths[0] - (0.15 + 0.1 * depths[0]):
+            raise TargetOccludedError(
+                f'target is {depths[0]:.2f} m ahead, but something {seen:.2f} m ahead hides it; '
+                'choose a place that the camera can see')
+    return MarkedTarget((u, v), float(depths[0]), checked)
+
+
+def facing_arrow(
+    camera: Camera,
+    world_from_optical: np.ndarray,
+    target: tuple[float, float, float],
+    yaw: float,
+    length: float = 0.5,
+) -> tuple[tuple[float, float], tuple[float, float]]:
+    """Return tail and tip pixels of an arrow on the floor from ``target`` towards ``yaw``."""
+    start = np.asarray(target, float)
+    optical_from_world = np.linalg.inv(world_from_optical)
+    # A tip beside or behind the camera has no pixel: shorten until it has one.
+    for part in (1.0, 0.5, 0.25):
+        end = start + part * length * np.array([math.cos(yaw), math.sin(yaw), 0.0])
+        ends = np.stack([start, end]) @ optical_from_world[:3, :3].T + optical_from_world[:3, 3]
+        if (ends[:, 2] > 0.05).all():
+            pixels, _ = camera.project(ends)
+            return tuple(map(float, pixels[0])), tuple(map(float, pixels[1]))
+    raise TargetOutOfViewError('target is too near to the camera to draw an arrow there')
+
+
+def quarter_turn(camera_yaw: float, target_yaw: float) -> str:
+    """
+    Return 'left' or 'right': the quarter turn that leads from one heading to the other.
+
+    Raise TurnNotSupportedError when the difference is more than 30 degrees off +-90.
+    """
+    difference = math.remainder(target_yaw - camera_yaw, math.tau)
+    for name, turn in (('left', math.pi / 2), ('right', -math.pi / 2)):
+        if abs(math.remainder(difference - turn, math.tau)) <= TURN_TOLERANCE:
+            return name
+    raise TurnNotSupportedError(
+        f'target heading is {math.degrees(difference):+.0f} deg from the camera heading; '
+        'the model was taught turns of +90 (left) and -90 (right) deg')
+
+
+def _depth_near(depth: np.ndarray, camera: Camera, u: float, v: float) -> float | None:
+    """Return the largest measured depth in 3x3 pixels around uv, None if there is none."""
+    height, width = depth.shape
+    column = round((u + 0.5) * width / camera.width - 0.5)
+    row = round((v + 0.5) * height / camera.height - 0.5)
+    patch = depth[max(0, row - 1):row + 2, max(0, column - 1):column + 2]
+    measured = patch[np.isfinite(patch) & (patch > 0)]
+    return float(measured.max()) if measured.size else None
