@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Multiview-counting examples from a simulated scene."""
+
+from collections import Counter
+import math
+
+from ipt_ros.geometry import Pose2D
+from ipt_ros.spatial import Example, TASKS
+from ipt_ros.spatial.tasks.counting import MAX_COUNT
+from ipt_ros.spatial.visibility import sightings
+from ipt_training.examples.options import ExampleOptions
+from ipt_training.examples.scene import Picture, quarter_heading, Scene
+import numpy as np
+
+MVC = TASKS['mvc']
+# Chance to keep a question of a count, so that counts come out about equally often.
+_KEEP = dict.fromkeys(range(1, MAX_COUNT + 1), 1.0)
+
+
+def counting_example(
+    scene: Scene,
+    rng: np.random.Generator,
+    goal: int,
+    options: ExampleOptions,
+    rejections: Counter,
+) -> Example | None:
+    """
+    Look around and count everything that is there to count.
+
+    ``goal`` alternates the two variants and counts through the wanted answers: the first question
+    is about a class with that count or the nearest one. Return None when the scene gave nothing
+    to count; ``rejections`` says why.
+    """
+    variant = MVC.variants[goal % len(MVC.variants)]
+    wanted = goal // len(MVC.variants) % MAX_COUNT + 1
+    for _ in range(options.mvc_tries):
+        placed = _ring(scene, rng, variant, options)
+        if placed is None:
+            rejections[f'mvc: no room for {variant}'] += 1
+            continue
+        center, poses = placed
+        views = [
+            scene.look(pose, options.mvc_pixels, options.supersample, options.camera_height)
+            for pose in poses
+        ]
+        bird = scene.look_down(
+            center, poses[0].yaw, options.map_size, options.map_pixels, options.supersample)
+        counts = countable(scene, views, bird, options)
+        if not counts:
+            rejections['mvc: nothing to count'] += 1
+            continue
+        names = [str(name) for name in rng.permutation(sorted(counts))]
+        first = min(names, key=lambda name: abs(counts[name] - wanted))
+        rest = [n for n in names if n != first and rng.random() < _KEEP[counts[n]]]
+        return Example(
+            task='mvc',
+            variant=variant,
+            images=[view.rgb for view in views],
+            target=bird.rgb,
+            think=MVC.think(rng),
+            questions=[MVC.question(n, counts[n], variant, rng) for n in [first, *rest]],
+            metadata={
+                'scene': scene.seed,
+                'poses': [[p.x, p.y, p.yaw] for p in poses],
+                'map': {'center': list(center), 'yaw': poses[0].yaw, 'size': options.map_size},
+                'classes': scene.class_names,
+            },
+            dense=[picture.dense for picture in [*views, bird]],
+        )
+    rejections['mvc: GAVE UP'] += 1
+    return None
+
+
+def _ring(
+    scene: Scene, rng: np.random.Generator, variant: str, options: ExampleOptions,
+) -> tuple[tuple[float, float], list[Pose2D]] | None:
+    """
+    Return a centre and four poses whose headings go round counter-clockwise.
+
+    In the multi-camera variant each pose stands a radius behind the centre and looks at it. Its
+    square stands on a corner with respect to the room, so that headings follow the room's axes
+    in both variants.
+    """
+    heading = quarter_heading(rng, options.heading_jitter)
+    headings = [math.remainder(heading + k * math.pi / 2, math.tau) for k in range(4)]
+    if variant == 'rotation':
+        center = scene.sample_position(rng, options.mvc_clearance)
+        return center and (center, [Pose2D(*center, yaw) for yaw in headings])
+    xmin, ymin, xmax, ymax = scene.sim.room_bounds()
+    low, high = options.mvc_radius
+    # The centre itself may well be occupied, by a table for instance.
+    center = (
+        rng.uniform(xmin + low, xmax - low) if xmax - xmin > 2 * low else (xmin + xmax) / 2,
+        rng.uniform(ymin + low, ymax - low) if ymax - ymin > 2 * low else (ymin + ymax) / 2)
+    for radius in sorted(rng.uniform(low, high, 4), reverse=True):
+        poses = [
+            Pose2D(center[0] - radius * math.cos(yaw), center[1] - radius * math.sin(yaw), yaw)
+            for yaw in headings
+        ]
+        if all(scene.sim.is_navigable(pose.x, pose.y) for pose in poses):
+            return center, poses
+    return None
+
+
+def countable(
+    scene: Scene, views: list[Picture], bird: Picture, options: ExampleOptions,
+) -> dict[str, int]:
+    """
+    Return how often each class is seen, for classes whose number is beyond doubt.
+
+    An instance counts when it covers enough of the map and enough of one view at least. A class
+    with an instance that only the map or only a view shows is left out: views, map and
+    answer would disagree.
+    """
+    furniture = scene.furniture()
+    on_map = {
+        key for key, s in sightings(bird.frame.instance).items() if s.area >= options.min_map_area}
+    in_views = set()
+    for view in views:
+        seen = sightings(view.frame.instance).items()
+        in_views |= {key for key, s in seen if s.area >= options.min_view_area}
+    doubtful = {furniture[key].name for key in on_map ^ in_views if key in furniture}
+    counts = Counter(furniture[key].name for key in on_map & in_views if key in furniture)
+    return {n: c for n, c in counts.items() if n not in doubtful and c <= MAX_COUNT}

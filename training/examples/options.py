@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How examples are made; the shipped values are those of the nano checkpoint."""
+
+from dataclasses import dataclass, field
+import math
+
+from ipt_ros.spatial.tasks.perspective import PerspectiveRules
+
+
+@dataclass(frozen=True)
+class ExampleOptions:
+    """
+    Sizes in pixels, lengths in metres, angles in rad.
+
+    ``supersample`` is the factor by which views are rendered larger and then averaged down.
+    """
+
+    supersample: int = 2
+    camera_height: float = 1.2
+    heading_jitter: float = math.radians(15)
+
+    pet_pixels: int = 96
+    pet_poses: int = 12  # first views that are tried for one example
+    pet_targets: int = 3  # targets that are rendered for one first view
+    pet_casts: int = 40  # floor pixels looked at for one first view, as published
+    pet_rules: PerspectiveRules = field(default_factory=PerspectiveRules)
+
+    mvc_pixels: int = 64
+    mvc_tries: int = 8
+    mvc_clearance: float = 0.35
+    mvc_radius: tuple[float, float] = (0.9, 2.0)  # corner of the square path to its centre
+    map_pixels: int = 96
+    map_size: float = 8.0
+    min_map_area: float = 0.001  # of the map, for an object to be counted; published: 0.1 %
+    min_view_area: float = 0.001  # of one view at least

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One scene as example generation sees it: objects, room to stand, pictures with their truth."""
+
+from dataclasses import dataclass
+import math
+
+import cv2
+from ipt_ros.geometry import Pose2D
+from ipt_ros.spatial import DenseTruth
+from ipt_sim.protocol import CameraSpec, Frame, SceneObject, Simulator
+import numpy as np
+
+NOTHING = 'nothing'
+FLOOR_CLASSES = frozenset({'floor', 'rug', 'carpet', 'mat'})
+
+
+@dataclass(frozen=True)
+class Picture:
+    """
+    A rendered view at the model's resolution.
+
+    ``rgb`` is averaged down from a larger render, ``frame`` is that render with its instance ids
+    and depth, ``dense`` the per-pixel truth at the size of ``rgb``.
+    """
+
+    rgb: np.ndarray
+    frame: Frame
+    dense: DenseTruth
+
+
+class Scene:
+    """A simulator that holds the scene of one seed, with what sampling needs to know of it."""
+
+    def __init__(self, sim: Simulator, seed: int):
+        """Reset the simulator to the scene of ``seed``."""
+        sim.reset(seed)
+        self.sim = sim
+        self.seed = seed
+        self.objects = {item.id: item for item in sim.objects()}
+        self.class_names = [NOTHING, *sorted({item.name for item in self.objects.values()})]
+        self._class_of_id = np.zeros(max(self.objects, default=0) + 1, np.uint8)
+        for key, item in self.objects.items():
+            self._class_of_id[key] = self.class_names.index(item.name)
+        grid, self._grid_origin, self._grid_step = sim.navigable_grid()
+        padded = np.pad(grid.astype(np.uint8), 1)
+        distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
+        # Metres that every standable cell is away from the nearest place where nobody can stand.
+        self.clearance = distance[1:-1, 1:-1] * self._grid_step
+
+    def sample_position(
+        self, rng: np.random.Generator, clearance: float = 0.0,
+    ) -> tuple[float, float] | None:
+        """Draw a place with that many metres of free room around it, None if there is none."""
+        rows, columns = np.nonzero(self.clearance > max(clearance, 1e-6))
+        if not len(rows):
+            return None
+        pick = rng.integers(len(rows))
+        offset = rng.uniform(0.25, 0.75, 2)
+        x = self._grid_origin[0] + (columns[pick] + offset[0]) * self._grid_step
+        y = self._grid_origin[1] + (rows[pick] + offset[1]) * self._grid_step
+        return (float(x), float(y)) if self.sim.is_navigable(x, y) else None
+
+    def look(self, pose: Pose2D, pixels: int, supersample: int, height: float) -> Picture:
+        """Render the square 90 degree view from a base pose."""
+        side = pixels * supersample
+        camera = CameraSpec('task', side, side, math.pi / 2, (0.0, 0.0, height))
+        return self._picture(self.sim.render(camera, pose), supersample)
+
+    def look_down(
+        self, center: tuple[float, float], yaw: float, size: float, pixels: int, supersample: int,
+    ) -> Picture:
+        """Render the map around a centre, heading ``yaw`` up."""
+        frame = self.sim.render_topdown(center, yaw, size, pixels * supersample)
+        return self._picture(frame, supersample)
+
+    def names(self, ids) -> list[str]:
+        """Return the class names of object ids."""
+        return [self.objects[i].name for i in ids]
+
+    def _picture(self, frame: Frame, supersample: int) -> Picture:
+        middle = slice(supersample // 2, None, supersample)
+        instance = frame.instance[middle, middle]
+        depth = np.clip(np.round(frame.depth[middle, middle] * 1000), 0, 65535)
+        dense = DenseTruth(self._class_of_id[instance], depth.astype(np.uint16))
+        return Picture(shrink(frame.rgb, supersample), frame, dense)
+
+    def furniture(self) -> dict[int, SceneObject]:
+        """Return everything that is no part of the room itself."""
+        return {key: item for key, item in self.objects.items() if not item.structural}
+
+
+def shrink(rgb: np.ndarray, factor: int) -> np.ndarray:
+    """Average a uint8 image down by a whole factor."""
+    if factor == 1:
+        return rgb
+    height, width = rgb.shape[0] // factor, rgb.shape[1] // factor
+    return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
+
+
+def quarter_heading(rng: np.random.Generator, jitter: float) -> float:
+    """Draw a heading along a room axis, off by up to ``jitter`` (rad)."""
+    return int(rng.integers(4)) * math.pi / 2 + rng.uniform(-jitter, jitter)

@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Generate examples on all cores: ``python -m ipt_training.generate --help``.
+
+The work is cut into shards. Each is made in one go by one process and appears on disk complete, so
+a run that was stopped goes on where it was, and the data do not depend on the number of workers.
+"""
+
+import argparse
+from collections import Counter
+import json
+import multiprocessing
+import os
+from pathlib import Path
+import time
+
+from ipt_training.examples import ExampleSource, generate_example, GENERATED_TASKS
+from ipt_training.store import save_shard, StoreError, SUFFIX
+from tqdm import tqdm
+
+__all__ = ['generate', 'generate_example', 'main']
+
+SHARD_SIZE = 200
+REPORT = 'dataset.json'
+
+_source: ExampleSource | None = None  # one simulator a worker process
+
+
+def generate(
+    tasks: list[str],
+    number: int,
+    seed: int,
+    out: Path,
+    workers: int = 1,
+    shard_size: int = SHARD_SIZE,
+    backend: str = 'mujoco',
+) -> dict:
+    """
+    Make examples 0 to ``number`` - 1 of each task and write them below ``out``.
+
+    Shards that exist already are kept. Return the report, which is also written to
+    ``dataset.json``. Raise StoreError when ``out`` holds examples made in another way.
+    """
+    recipe = {'seed': seed, 'shard_size': shard_size, 'backend': backend}
+    report = _opened(out, recipe)
+    jobs = [
+        (task, start, min(start + shard_size, number), _shard(out, task, start // shard_size))
+        for task in tasks for start in range(0, number, shard_size)
+    ]
+    open_jobs = [
+        job for job in jobs
+        if report['shards'].get(str(job[3].relative_to(out)), {}).get('stop') != job[2]
+        or not job[3].exists()
+    ]
+    with tqdm(total=len(tasks) * number, unit='example', smoothing=0.05) as bar:
+        bar.update(bar.total - sum(stop - start for _, start, stop, _ in open_jobs))
+        context = multiprocessing.get_context('spawn')  # OpenGL does not survive a fork
+        with context.Pool(workers, _start_worker, (backend, seed)) as pool:
+            for path, summary in pool.imap_unordered(_make_shard, open_jobs):
+                report['shards'][str(path.relative_to(out))] = summary
+                _write_json(out / REPORT, report)
+                bar.update(summary['stop'] - summary['start'])
+    report['summary'] = summarise(report['shards'])
+    _write_json(out / REPORT, report)
+    return report
+
+
+def summarise(shards: dict[str, dict]) -> dict:
+    """Add up what the shards report: examples, questions a kind, rejections, seconds."""
+    total: dict = {'tasks': {}, 'rejections': Counter(), 'seconds': 0.0}
+    for shard in shards.values():
+        task = total['tasks'].setdefault(
+            shard['task'], {'asked_for': 0, 'examples': 0, 'questions': Counter()})
+        task['asked_for'] += shard['stop'] - shard['start']
+        task['examples'] += shard['examples']
+        task['questions'].update(shard['questions'])
+        total['rejections'].update(shard['rejections'])
+        total['seconds'] += shard['seconds']
+    return total
+
+
+def print_report(report: dict) -> None:
+    """Print what there is and what was turned down, for a person."""
+    summary = report['summary']
+    for task, numbers in summary['tasks'].items():
+        print(f"{task}: {numbers['examples']} examples of {numbers['asked_for']} asked for, "
+              f"{sum(numbers['questions'].values())} questions")
+        for kind, count in sorted(numbers['questions'].items()):
+            print(f'  {kind:44} {count:8}')
+    print('turned down on the way:')
+    for reason, count in sorted(summary['rejections'].items()):
+        print(f'  {reason:44} {count:8}')
+    made = sum(numbers['examples'] for numbers in summary['tasks'].values())
+    print(f"{made / max(summary['seconds'], 1e-9):.1f} examples a second and worker")
+
+
+def _start_worker(backend: str, seed: int) -> None:
+    """Give a worker process its own simulator; one thread each, since processes fill the cores."""
+    global _source
+    os.environ.setdefault('OMP_NUM_THREADS', '1')
+    import cv2
+    from ipt_sim import make_simulator
+    cv2.setNumThreads(1)
+    _source = ExampleSource(make_simulator(backend), seed)
+
+
+def _make_shard(job: tuple[str, int, int, Path]) -> tuple[Path, dict]:
+    task, start, stop, path = job
+    began = time.perf_counter()
+    _source.rejections.clear()
+    examples = [_source.make(task, index) for index in range(start, stop)]
+    examples = [example for example in examples if example is not None]
+    save_shard(path, examples)
+    questions = Counter()
+    for example in examples:
+        for question in example.questions:
+            questions[question.subtask] += 1
+            questions[f'answer {question.answer}'] += 1
+            if 'count' in question.metadata:
+                questions[f"count {question.metadata['count']}"] += 1
+    return path, {
+        'task': task,
+        'start': start,
+        'stop': stop,
+        'examples': len(examples),
+        'questions': questions,
+        'rejections': dict(_source.rejections),
+        'seconds': time.perf_counter() - began,
+    }
+
+
+def _shard(out: Path, task: str, number: int) -> Path:
+    return out / task / f'{number:05}{SUFFIX}'
+
+
+def _opened(out: Path, recipe: dict) -> dict:
+    """Return the report of a folder that is new or was made by the same recipe."""
+    path = out / REPORT
+    if not path.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        return {'recipe': recipe, 'shards': {}}
+    report = json.loads(path.read_text())
+    if report['recipe'] != recipe:
+        raise StoreError(
+            f"'{out}' was made with {report['recipe']}, now asked for {recipe}; choose another "
+            'folder or delete this one')
+    return report
+
+
+def _write_json(path: Path, content: dict) -> None:
+    partial = path.with_suffix('.partial')
+    partial.write_text(json.dumps(content, indent=1))
+    os.replace(partial, path)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog='python -m ipt_training.generate',
+        description='Generate training or evaluation examples from the simulator. A stopped run '
+                    'goes on where it was; seeds from 1000000 on are for evaluation.')
+    parser.add_argument('--tasks', default=','.join(GENERATED_TASKS), help='names, comma between')
+    parser.add_argument('--n', type=int, required=True, help='examples a task')
+    parser.add_argument('--seed', type=int, default=0, help='seed of the first scene')
+    parser.add_argument('--out', type=Path, required=True, help='folder to write to')
+    parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes')
+    parser.add_argument('--shard-size', type=int, default=SHARD_SIZE, help='examples a file')
+    parser.add_argument('--backend', default='mujoco', help='simulator')
+    options = parser.parse_args(arguments)
+    tasks = options.tasks.split(',')
+    unknown = [task for task in tasks if task not in GENERATED_TASKS]
+    if unknown or options.n < 1 or options.seed < 0 or options.workers < 1:
+        parser.error(f'tasks are {", ".join(GENERATED_TASKS)}; n and workers are at least 1, seed '
+                     f'at least 0; got tasks {tasks}, n {options.n}, workers {options.workers}, '
+                     f'seed {options.seed}')
+    try:
+        report = generate(tasks, options.n, options.seed, options.out, options.workers,
+                          options.shard_size, options.backend)
+    except StoreError as error:
+        parser.error(str(error))
+    print_report(report)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Examples on disk: parquet shards in the published column layout.
+
+``image_list`` (PNG; inputs, then the target), ``instruction_list`` (system prompt, question),
+``output_text_list`` and ``num_input_images`` hold each example's first question, so that a row is
+an ordinary row of the published kind. ``metadata`` (JSON) holds all questions and the rest of
+the example; ``class_list`` and ``depth_list`` (PNG, 8 and 16 bit) its per-pixel truth.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+import json
+import os
+from pathlib import Path
+
+import cv2
+from ipt_ros.spatial import DenseTruth, Example, Question
+from ipt_ros.spatial.prompts import after_image_text, before_image_text, THINK_PROMPT
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+SCHEMA = pa.schema([
+    ('image_list', pa.list_(pa.binary())),
+    ('instruction_list', pa.list_(pa.string())),
+    ('output_text_list', pa.list_(pa.string())),
+    ('num_input_images', pa.int64()),
+    ('class_list', pa.list_(pa.binary())),
+    ('depth_list', pa.list_(pa.binary())),
+    ('metadata', pa.string()),
+])
+SUFFIX = '.parquet'
+
+
+class StoreError(ValueError):
+    """A file or folder does not hold examples; the message says which and what to do."""
+
+
+def save_shard(path: Path, examples: Sequence[Example]) -> None:
+    """Write examples to one file; it appears complete or not at all."""
+    table = pa.Table.from_pylist([_to_row(example) for example in examples], schema=SCHEMA)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix('.partial')
+    # PNG does not compress any further.
+    pq.write_table(table, partial, compression='none', row_group_size=256)
+    os.replace(partial, path)
+
+
+def shard_paths(folder: str | os.PathLike, task: str | None = None) -> list[Path]:
+    """Return the shards below a folder, of one task or of all, in order."""
+    paths = sorted(Path(folder).glob(f'{task or "*"}/*{SUFFIX}'))
+    if not paths:
+        raise StoreError(
+            f"no examples{f' of task {task!r}' if task else ''} in '{folder}'; make some with "
+            'python -m ipt_training.generate')
+    return paths
+
+
+def class_names(folder: str | os.PathLike) -> list[str]:
+    """Return the class list of all examples below a folder; the first is 'nothing'."""
+    names: set[str] = set()
+    for path in shard_paths(folder):
+        for row in _rows(path, ['metadata']):
+            names.update(json.loads(row['metadata'])['classes'])
+    names.discard('nothing')
+    return ['nothing', *sorted(names)]
+
+
+def load_examples(
+    folder: str | os.PathLike,
+    task: str | None = None,
+    dense: bool = False,
+    classes: Sequence[str] | None = None,
+) -> Iterator[Example]:
+    """
+    Read all examples below a folder, in the order of their shards.
+
+    With ``dense`` the per-pixel truth is decoded as well; its class ids are indices into
+    ``classes`` (which must hold every class, see `class_names`) or, without it, into each
+    example's own ``metadata['classes']``.
+    """
+    skipped = () if dense else ('class_list', 'depth_list')
+    columns = [name for name in SCHEMA.names if name not in skipped]
+    for path in shard_paths(folder, task):
+        for row in _rows(path, columns):
+            yield _from_row(row, classes)
+
+
+def _rows(path: Path, columns: list[str]) -> Iterator[dict]:
+    try:
+        with pq.ParquetFile(path) as file:
+            for batch in file.iter_batches(64, columns=columns):
+                yield from batch.to_pylist()
+    except (pa.ArrowInvalid, KeyError, OSError) as error:
+        raise StoreError(
+            f"cannot read '{path}' ({error}); delete it and generate again to replace it"
+        ) from error
+
+
+def _to_row(example: Example) -> dict:
+    first = example.questions[0]
+    return {
+        'image_list': [_to_png(image) for image in [*example.images, example.target]],
+        'instruction_list': [THINK_PROMPT, first.text],
+        'output_text_list': [before_image_text(example.think), after_image_text(first.answer)],
+        'num_input_images': len(example.images),
+        'class_list': [_to_png(truth.classes) for truth in example.dense],
+        'depth_list': [_to_png(truth.depth_mm) for truth in example.dense],
+        'metadata': json.dumps({
+            **example.metadata,
+            'task': example.task,
+            'variant': example.variant,
+            'think': example.think,
+            'questions': [asdict(question) for question in example.questions],
+        }),
+    }
+
+
+def _from_row(row: dict, classes: Sequence[str] | None) -> Example:
+    metadata = json.loads(row['metadata'])
+    images = [_from_png(data) for data in row['image_list']]
+    dense = [
+        DenseTruth(_from_png(ids), _from_png(depth))
+        for ids, depth in zip(row.get('class_list', []), row.get('depth_list', []), strict=True)
+    ]
+    if dense and classes is not None:
+        table = np.array([classes.index(name) for name in metadata['classes']], np.uint8)
+        dense = [DenseTruth(table[truth.classes], truth.depth_mm) for truth in dense]
+        metadata['classes'] = list(classes)
+    return Example(
+        task=metadata.pop('task'),
+        variant=metadata.pop('variant'),
+        images=images[:row['num_input_images']],
+        target=images[-1],
+        think=metadata.pop('think'),
+        questions=[Question(**question) for question in metadata.pop('questions')],
+        metadata=metadata,
+        dense=dense,
+    )
+
+
+def _to_png(image: np.ndarray) -> bytes:
+    """Encode RGB uint8, grey uint8 or grey uint16."""
+    if image.ndim == 3:
+        image = image[..., ::-1]
+    image = np.ascontiguousarray(image)
+    done, data = cv2.imencode('.png', image, [cv2.IMWRITE_PNG_COMPRESSION, 3])
+    if not done:
+        raise StoreError(f'cannot encode an image of {image.dtype} {image.shape} as PNG')
+    return data.tobytes()
+
+
+def _from_png(data: bytes) -> np.ndarray:
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    if image is None:
+        raise StoreError('an image in the data set does not decode; generate the shard again')
+    return np.ascontiguousarray(image[..., ::-1]) if image.ndim == 3 else image
