@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Camera models and rigid transforms.
+
+numpy in, numpy out; nothing here knows ROS, the model or a simulator.
+Conventions are those of REP-103 and REP-105: metres and radians, x forward, y left, z up for
+bodies; z forward, x right, y down for optical frames; quaternions in the order x, y, z, w.
+"""
+
+from ipt_ros.geometry.camera import OrthographicCamera, PinholeCamera
+from ipt_ros.geometry.transforms import (
+    compose,
+    invert,
+    matrix_from_quaternion,
+    OPTICAL_IN_BODY,
+    Pose2D,
+    quaternion_from_matrix,
+    rotation_from_yaw_pitch,
+    transform_points,
+    wrap_angle,
+)
+
+__all__ = [
+    'OPTICAL_IN_BODY',
+    'OrthographicCamera',
+    'PinholeCamera',
+    'Pose2D',
+    'compose',
+    'invert',
+    'matrix_from_quaternion',
+    'quaternion_from_matrix',
+    'rotation_from_yaw_pitch',
+    'transform_points',
+    'wrap_angle',
+]

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Offscreen drawing with MuJoCo's low-level renderer.
+
+`mujoco.Renderer` updates the scene and looks up every geom at each picture. Scenes stand still
+here, so geoms are collected once a scene, and a picture costs one or two draws: colour (smoothed
+by multisampling), and, for depth and instances together, one draw of flat ids.
+"""
+
+import atexit
+import weakref
+
+from ipt_ros.geometry import OrthographicCamera, PinholeCamera
+from ipt_sim.gl import APT_PACKAGES
+from ipt_sim.mujoco_pool import GROUP_CEILING, GROUP_UNUSED, ScenePool
+from ipt_sim.protocol import RenderingUnavailableError, SimulatorError
+import mujoco
+import numpy as np
+
+_MAX_GEOMS = 600
+
+
+class OffscreenRenderer:
+    """Draws the scene of a pool into numpy arrays."""
+
+    def __init__(self, pool: ScenePool):
+        self._pool = pool
+        visual = pool.model.vis
+        self._size = (int(visual.global_.offwidth), int(visual.global_.offheight))
+        # The depth formula must use the planes that the graphics library sees, in its precision.
+        self._near = np.float64(np.float32(visual.map.znear * pool.model.stat.extent))
+        self._far = np.float64(np.float32(visual.map.zfar * pool.model.stat.extent))
+        try:
+            self._gl = mujoco.GLContext(*self._size)
+            self._gl.make_current()
+            self._context = mujoco.MjrContext(pool.model, mujoco.mjtFontScale.mjFONTSCALE_50)
+        except Exception as error:  # PyOpenGL, EGL and MuJoCo each raise types of their own
+            raise RenderingUnavailableError(
+                f'cannot draw without a display: {error}. Try MUJOCO_GL=osmesa, or install: '
+                f'apt-get install {APT_PACKAGES}'
+            ) from error
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
+        self._inside = mujoco.MjvScene(pool.model, _MAX_GEOMS)
+        self._plan = mujoco.MjvScene(pool.model, _MAX_GEOMS)  # without the ceiling
+        self._option = mujoco.MjvOption()
+        self._option.geomgroup[:] = 1
+        self._option.geomgroup[GROUP_UNUSED] = 0
+        self._camera = mujoco.MjvCamera()
+        # MuJoCo ends its EGL display at exit; contexts must be gone by then.
+        atexit.register(_close_if_alive, weakref.ref(self))
+
+    def update(self) -> None:
+        """Collect what there is to draw; call it after the pool loaded a scene."""
+        for scene, ceiling in ((self._inside, 1), (self._plan, 0)):
+            self._option.geomgroup[GROUP_CEILING] = ceiling
+            mujoco.mjv_updateScene(
+                self._pool.model, self._pool.data, self._option, None, self._camera,
+                mujoco.mjtCatBit.mjCAT_ALL, scene,
+            )
+            for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION,
+                         mujoco.mjtRndFlag.mjRND_SKYBOX, mujoco.mjtRndFlag.mjRND_HAZE):
+                scene.flags[flag] = 0
+        self._bodies = [self._bodies_of(scene) for scene in (self._inside, self._plan)]
+
+    def _bodies_of(self, scene: mujoco.MjvScene) -> np.ndarray:
+        """Map a colour id of the flat draw (segment + 1; 0 is background) to a body."""
+        geoms = scene.geoms[:scene.ngeom]
+        bodies = np.zeros(scene.ngeom + 1, np.int32)
+        segments = np.array([geom.segid for geom in geoms]) + 1
+        bodies[segments] = self._pool.model.geom_bodyid[[geom.objid for geom in geoms]]
+        return bodies
+
+    def draw(
+        self,
+        intrinsics: PinholeCamera | OrthographicCamera,
+        world_from_optical: np.ndarray,
+        *,
+        ceiling: bool,
+        depth: bool,
+        instance: bool,
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """
+        Draw colour, and on demand planar depth (m, 0 = nothing hit) and instance ids.
+
+        Raises SimulatorError when the picture is larger than the offscreen buffer.
+        """
+        width, height = intrinsics.width, intrinsics.height
+        if width > self._size[0] or height > self._size[1]:
+            raise SimulatorError(
+                f'a picture of {width}x{height} pixels does not fit into the offscreen buffer of '
+                f'{self._size[0]}x{self._size[1]}: pass a larger max_image_size'
+            )
+        if self._context is None:
+            raise SimulatorError('the renderer is closed')
+        scene = self._inside if ceiling else self._plan
+        self._aim(scene, intrinsics, world_from_optical)
+        self._gl.make_current()
+        viewport = mujoco.MjrRect(0, 0, width, height)
+
+        rgb = np.empty((height, width, 3), np.uint8)
+        mujoco.mjr_render(viewport, scene, self._context)
+        mujoco.mjr_readPixels(rgb, None, viewport, self._context)
+        rgb = np.ascontiguousarray(rgb[::-1])
+        if not (depth or instance):
+            return rgb, None, None
+
+        ids = np.empty((height, width, 3), np.uint8)
+        z_buffer = np.empty((height, width), np.float32) if depth else None
+        count = scene.ngeom
+        scene.ngeom = count - self._pool.shadow_count
+        scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = 1
+        scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = 1
+        mujoco.mjr_render(viewport, scene, self._context)
+        mujoco.mjr_readPixels(ids, z_buffer, viewport, self._context)
+        scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = 0
+        scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = 0
+        scene.ngeom = count
+        segments = ids[::-1].astype(np.int32) @ np.array([1, 1 << 8, 1 << 16], np.int32)
+        instances = self._bodies[0 if ceiling else 1][segments]
+        metres = None
+        if z_buffer is not None:
+            metres = self._metres(z_buffer[::-1], isinstance(intrinsics, OrthographicCamera))
+            metres[instances == 0] = 0.0
+        return rgb, metres, instances if instance else None
+
+    def _metres(self, z_buffer: np.ndarray, orthographic: bool) -> np.ndarray:
+        # The depth buffer runs from 1 at the near plane to 0 at the far plane.
+        values = z_buffer.astype(np.float64)
+        near, far = self._near, self._far
+        if orthographic:
+            return (far - values * (far - near)).astype(np.float32)
+        return (near * far / (near + values * (far - near))).astype(np.float32)
+
+    def _aim(
+        self,
+        scene: mujoco.MjvScene,
+        intrinsics: PinholeCamera | OrthographicCamera,
+        world_from_optical: np.ndarray,
+    ) -> None:
+        if isinstance(intrinsics, OrthographicCamera):
+            scale, orthographic = intrinsics.metres_per_pixel, 1
+            fx = fy = 1.0 / scale
+        else:
+            fx, fy = intrinsics.fx / self._near, intrinsics.fy / self._near
+            orthographic = 0
+        # Extents of the picture on the near plane; pixel centres are integers.
+        left, right = (-0.5 - intrinsics.cx) / fx, (intrinsics.width - 0.5 - intrinsics.cx) / fx
+        top, bottom = (intrinsics.cy + 0.5) / fy, (intrinsics.cy + 0.5 - intrinsics.height) / fy
+        for camera in scene.camera:  # MuJoCo averages the two eyes
+            camera.pos[:] = world_from_optical[:3, 3]
+            camera.forward[:] = world_from_optical[:3, 2]
+            camera.up[:] = -world_from_optical[:3, 1]
+            camera.orthographic = orthographic
+            camera.frustum_near, camera.frustum_far = self._near, self._far
+            camera.frustum_center = (left + right) / 2
+            camera.frustum_width = (right - left) / 2
+            camera.frustum_top, camera.frustum_bottom = top, bottom
+
+    def __del__(self):
+        if getattr(self, '_context', None) is not None:
+            self.close()
+
+    def close(self) -> None:
+        """Free what the graphics library holds."""
+        if self._context is not None:
+            self._gl.make_current()
+            self._context.free()
+            self._context = None
+            self._gl.free()
+
+
+def _close_if_alive(reference: weakref.ref) -> None:
+    renderer = reference()
+    if renderer is not None:
+        renderer.close()
