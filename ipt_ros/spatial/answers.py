@@ -91,5 +91,5 @@ def choice_probabilities(logprobs: Sequence[float]) -> list[float]:
 def choose(logprobs: Sequence[float]) -> tuple[str, float]:
     """Return the most likely letter and its probability among the choices (the confidence)."""
     probabilities = choice_probabilities(logprobs)
-    best = max(range(len(probabilities)), key=probabilities.__getitem__)
+    best = max(range(len(logprobs)), key=logprobs.__getitem__)
     return LETTERS[best], probabilities[best]

@@ -84,7 +84,7 @@ def _ring(
     heading = quarter_heading(rng, options.heading_jitter)
     headings = [math.remainder(heading + k * math.pi / 2, math.tau) for k in range(4)]
     if variant == 'rotation':
-        center = scene.sample_position(rng, options.mvc_clearance)
+        center = scene.sample_position(rng, options.mvc_wall_distance)
         return center and (center, [Pose2D(*center, yaw) for yaw in headings])
     xmin, ymin, xmax, ymax = scene.sim.room_bounds()
     low, high = options.mvc_radius

@@ -27,7 +27,7 @@ class ExampleOptions:
 
     mvc_pixels: int = 64
     mvc_tries: int = 8
-    mvc_clearance: float = 0.35
+    mvc_wall_distance: float = 1.1  # of a place to turn on; nearer, a view shows nothing but wall
     mvc_radius: tuple[float, float] = (0.9, 2.0)  # corner of the square path to its centre
     map_pixels: int = 96
     map_size: float = 8.0

@@ -41,24 +41,25 @@ class Scene:
         self._class_of_id = np.zeros(max(self.objects, default=0) + 1, np.uint8)
         for key, item in self.objects.items():
             self._class_of_id[key] = self.class_names.index(item.name)
-        grid, self._grid_origin, self._grid_step = sim.navigable_grid()
-        padded = np.pad(grid.astype(np.uint8), 1)
-        distance = cv2.distanceTransform(padded, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
-        # Metres that every standable cell is away from the nearest place where nobody can stand.
-        self.clearance = distance[1:-1, 1:-1] * self._grid_step
+        grid, origin, step = sim.navigable_grid()
+        rows, columns = np.nonzero(grid)
+        # Centres of all cells where the robot can stand, metres.
+        self._places = np.column_stack([columns, rows]) * step + step / 2 + origin
+        self._step = step
 
     def sample_position(
-        self, rng: np.random.Generator, clearance: float = 0.0,
+        self, rng: np.random.Generator, wall_distance: float = 0.0,
     ) -> tuple[float, float] | None:
-        """Draw a place with that many metres of free room around it, None if there is none."""
-        rows, columns = np.nonzero(self.clearance > max(clearance, 1e-6))
-        if not len(rows):
+        """Draw a place to stand, at least so far from the walls; None if that failed."""
+        xmin, ymin, xmax, ymax = self.sim.room_bounds()
+        low = np.array([xmin, ymin]) + wall_distance
+        high = np.array([xmax, ymax]) - wall_distance
+        places = self._places[((self._places >= low) & (self._places <= high)).all(axis=1)]
+        if not len(places):
             return None
-        pick = rng.integers(len(rows))
-        offset = rng.uniform(0.25, 0.75, 2)
-        x = self._grid_origin[0] + (columns[pick] + offset[0]) * self._grid_step
-        y = self._grid_origin[1] + (rows[pick] + offset[1]) * self._grid_step
-        return (float(x), float(y)) if self.sim.is_navigable(x, y) else None
+        offset = rng.uniform(-0.25, 0.25, 2) * self._step
+        x, y = (float(v) for v in places[rng.integers(len(places))] + offset)
+        return (x, y) if self.sim.is_navigable(x, y) else None
 
     def look(self, pose: Pose2D, pixels: int, supersample: int, height: float) -> Picture:
         """Render the square 90 degree view from a base pose."""

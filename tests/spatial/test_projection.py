@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a target on the floor to a pixel, and every reason why not."""
+
+import math
+
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from ipt_ros.geometry import compose, OPTICAL_IN_BODY, PinholeCamera, Pose2D
+from ipt_ros.spatial import errors, facing_arrow, locate_target, quarter_turn
+import numpy as np
+import pytest
+
+HEIGHT = 1.2
+CAMERA = PinholeCamera.from_hfov(256, 256, math.pi / 2)
+
+
+def optical(x: float = 0.0, y: float = 0.0, yaw: float = 0.0) -> np.ndarray:
+    return Pose2D(x, y, yaw).matrix @ compose(OPTICAL_IN_BODY, (0.0, 0.0, HEIGHT))
+
+
+def floor_depth() -> np.ndarray:
+    """Return planar depth of an endless floor."""
+    rows = np.arange(256)[:, None] - CAMERA.cy
+    depth = np.where(rows > 0, HEIGHT * CAMERA.fy / np.maximum(rows, 1e-9), 0)
+    return np.broadcast_to(depth, (256, 256)).astype(np.float32).copy()
+
+
+def test_a_point_ahead_lands_below_the_middle():
+    place = locate_target(CAMERA, optical(), (2.0, 0.0, 0.0), floor_depth())
+    assert place.uv == pytest.approx((127.5, 127.5 + HEIGHT / 2.0 * 128))
+    assert place.depth == pytest.approx(2.0)
+    assert place.occlusion_checked
+
+
+def test_left_is_left():
+    assert locate_target(CAMERA, optical(), (2.0, 0.8, 0.0)).uv[0] < 100
+    assert locate_target(CAMERA, optical(), (2.0, -0.8, 0.0)).uv[0] > 155
+
+
+@given(st.floats(-3, 3), st.floats(-3, 3), st.floats(-math.pi, math.pi),
+       st.floats(1.6, 4.5), st.floats(-0.7, 0.7))
+def test_agrees_with_plain_trigonometry(x, y, yaw, ahead, slope):
+    left = ahead * slope
+    point = (x + ahead * math.cos(yaw) - left * math.sin(yaw),
+             y + ahead * math.sin(yaw) + left * math.cos(yaw), 0.0)
+    u, v = locate_target(CAMERA, optical(x, y, yaw), point).uv
+    assert u == pytest.approx(127.5 - 128 * slope, abs=1e-6)
+    assert v == pytest.approx(127.5 + 128 * HEIGHT / ahead, abs=1e-6)
+
+
+@pytest.mark.parametrize(('target', 'error', 'words'), [
+    ((math.nan, 0.0, 0.0), errors.TargetInvalidError, 'finite'),
+    ((2.0, math.inf, 0.0), errors.TargetInvalidError, 'finite'),
+    ((2.0, 0.0, 0.5), errors.TargetNotOnFloorError, r'\+0.50 m off the floor'),
+    ((-2.0, 0.0, 0.0), errors.TargetOutOfViewError, 'behind the camera'),
+    ((2.0, 3.0, 0.0), errors.TargetOutOfViewError, 'falls on pixel'),
+    ((0.5, 0.0, 0.0), errors.TargetOutOfViewError, 'falls on pixel'),
+])
+def test_refusals(target, error, words):
+    with pytest.raises(error, match=words):
+        locate_target(CAMERA, optical(), target, floor_depth())
+
+
+def test_a_wall_in_front_hides_the_target():
+    depth = np.minimum(np.where(floor_depth() > 0, floor_depth(), np.inf), 1.5)
+    with pytest.raises(errors.TargetOccludedError, match='1.50 m ahead hides'):
+        locate_target(CAMERA, optical(), (3.0, 0.0, 0.0), depth)
+    assert locate_target(CAMERA, optical(), (1.45, 0.0, 0.0), depth).occlusion_checked
+
+
+@pytest.mark.parametrize('value', [0.0, math.nan, math.inf])
+def test_unmeasured_depth_is_no_obstacle(value):
+    depth = np.full((256, 256), value, np.float32)
+    place = locate_target(CAMERA, optical(), (2.0, 0.0, 0.0), depth)
+    assert not place.occlusion_checked
+
+
+def test_depth_of_another_size_is_looked_up_at_the_right_place():
+    depth = floor_depth()[::2, ::2].copy()
+    depth[:, :40] = 0.5  # something near on the left
+    assert locate_target(CAMERA, optical(), (2.0, 0.0, 0.0), depth).occlusion_checked
+    with pytest.raises(errors.TargetOccludedError):
+        locate_target(CAMERA, optical(), (2.0, 1.0, 0.0), depth)
+
+
+def test_every_target_error_is_a_spatial_error():
+    assert issubclass(errors.TargetOccludedError, errors.TargetError)
+    assert issubclass(errors.TargetError, errors.SpatialError)
+
+
+def test_arrow_points_where_the_observer_will_look():
+    tail, left = facing_arrow(CAMERA, optical(), (2.5, 0.0, 0.0), math.pi / 2)
+    _, right = facing_arrow(CAMERA, optical(), (2.5, 0.0, 0.0), -math.pi / 2)
+    assert left[0] < tail[0] < right[0]
+    assert left[1] == pytest.approx(tail[1])
+
+
+@given(st.floats(-10, 10), st.floats(-math.radians(29), math.radians(29)))
+def test_quarter_turns(yaw, off):
+    assert quarter_turn(yaw, yaw + math.pi / 2 + off) == 'left'
+    assert quarter_turn(yaw, yaw - math.pi / 2 + off) == 'right'
+
+
+@given(st.floats(-10, 10), st.floats(-math.pi, math.pi))
+def test_other_turns_are_refused(yaw, turn):
+    assume(min(abs(abs(turn) - math.pi / 2), 9) > math.radians(31))
+    with pytest.raises(errors.TurnNotSupportedError, match='deg from the camera'):
+        quarter_turn(yaw, yaw + turn)
