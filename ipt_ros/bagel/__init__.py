@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""IPT-BAGEL in plain PyTorch: reads text and images, imagines images, answers."""
+
+from .config import BagelConfig, Guidance, LlmConfig, ResizeRule, Sampling, VaeConfig, VitConfig
+from .errors import BagelError, Cancelled, CheckpointError, ConfigError, InputError
+from .loss import Loss
+from .model import Bagel
+from .packing import Batch, Dropout, ImageSegment, pack, TextSegment
+from .tokenizer import Tokenizer
+from .vae import Vae
+
+__all__ = [
+    'Bagel', 'BagelConfig', 'BagelError', 'Batch', 'Cancelled', 'CheckpointError', 'ConfigError',
+    'Dropout', 'Guidance', 'ImageSegment', 'InputError', 'LlmConfig', 'Loss', 'ResizeRule',
+    'Sampling', 'TextSegment', 'Tokenizer', 'Vae', 'VaeConfig', 'VitConfig', 'pack',
+]
