@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+A simulated robot with four cameras and the imagination node: the graph of `make demo`.
+
+    ros2 launch ipt_ros demo.launch.py seed:=1000003
+"""
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
+from launch_ros.actions import Node
+from launch_ros.parameter_descriptions import ParameterValue
+
+
+def generate_launch_description():
+    """Start the imagination node as on a robot, and the simulator in place of its drivers."""
+    share = get_package_share_directory('ipt_ros')
+    bridge = Node(
+        package='ipt_ros',
+        executable='sim_bridge',
+        name='sim_bridge',
+        namespace=LaunchConfiguration('namespace'),
+        parameters=[
+            LaunchConfiguration('sim_params_file'),
+            {'seed': ParameterValue(LaunchConfiguration('seed'), value_type=int)},
+        ],
+        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+        output='screen',
+    )
+    return LaunchDescription([
+        DeclareLaunchArgument(
+            'seed', default_value='1000000',
+            description='Scene of the simulator; scenes from 1000000 on were not trained on.'),
+        DeclareLaunchArgument(
+            'sim_params_file',
+            default_value=PathJoinSubstitution([share, 'config', 'sim_bridge.yaml']),
+            description='YAML file with the parameters of the simulator bridge.'),
+        DeclareLaunchArgument(
+            'params_file',
+            default_value=PathJoinSubstitution([share, 'config', 'imagination.yaml']),
+            description='YAML file with the parameters of the imagination node.'),
+        # The bridge publishes /clock; everybody else lives in its time.
+        DeclareLaunchArgument(
+            'use_sim_time', default_value='true', choices=['true', 'false'],
+            description='Take the time from /clock; false only with publish_clock: false.'),
+        # First of the nodes: it declares the other arguments and sets the DDS profile.
+        IncludeLaunchDescription(
+            PythonLaunchDescriptionSource(
+                PathJoinSubstitution([share, 'launch', 'robot.launch.py'])),
+            launch_arguments={
+                'params_file': LaunchConfiguration('params_file'),
+                'use_sim_time': LaunchConfiguration('use_sim_time'),
+            }.items()),
+        bridge,
+    ])

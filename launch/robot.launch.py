@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The imagination node on a robot whose camera drivers already run.
+
+    ros2 launch ipt_ros robot.launch.py checkpoint:=/path/to/IPT-BAGEL \
+        camera_topics:='front:=/zed_front/left left:=/zed_left/left'
+"""
+
+from ament_index_python.packages import get_package_share_directory
+from launch import LaunchDescription
+from launch.actions import (
+    DeclareLaunchArgument,
+    EmitEvent,
+    OpaqueFunction,
+    RegisterEventHandler,
+    SetEnvironmentVariable,
+)
+from launch.conditions import IfCondition
+from launch.events import matches_action
+from launch.substitutions import (
+    EnvironmentVariable,
+    LaunchConfiguration,
+    NotEqualsSubstitution,
+    PathJoinSubstitution,
+)
+from launch_ros.actions import LifecycleNode
+from launch_ros.event_handlers import OnStateTransition
+from launch_ros.events.lifecycle import ChangeState
+from launch_ros.parameter_descriptions import ParameterValue
+from lifecycle_msgs.msg import Transition
+
+# What the imagination node subscribes to below the name of each camera.
+CAMERA_TOPICS = ('image_raw', 'image_raw/compressed', 'camera_info', 'depth/image_raw')
+
+
+def generate_launch_description():
+    """Start the node and, with autostart, take it to the state active."""
+    return LaunchDescription([
+        *arguments(),
+        # Before any node, launch's own included: DDS reads it once, when a process joins.
+        SetEnvironmentVariable(
+            'FASTRTPS_DEFAULT_PROFILES_FILE', LaunchConfiguration('dds_profile'),
+            condition=IfCondition(NotEqualsSubstitution(LaunchConfiguration('dds_profile'), ''))),
+        OpaqueFunction(function=imagination),
+    ])
+
+
+def arguments():
+    """Declare what `ros2 launch --show-args` lists."""
+    share = get_package_share_directory('ipt_ros')
+    return [
+        DeclareLaunchArgument(
+            'namespace', default_value='ipt',
+            description='Namespace of the node; give each robot its own.'),
+        DeclareLaunchArgument(
+            'params_file', default_value=PathJoinSubstitution([share, 'config', 'robot.yaml']),
+            description='YAML file with the parameters of the imagination node.'),
+        DeclareLaunchArgument(
+            'checkpoint',
+            default_value=PathJoinSubstitution([share, 'checkpoints', 'ipt-bagel-nano']),
+            description='Model: a folder, or the name of a model on the Hugging Face hub.'),
+        DeclareLaunchArgument(
+            'camera_topics', default_value='',
+            description="Where the cameras publish, as 'name:=/topic ...' separated by spaces: "
+                        "'front:=/zed/left' reads /zed/left/image_raw and its camera_info. "
+                        'Cameras not named here publish as <namespace>/<camera>/image_raw.'),
+        DeclareLaunchArgument(
+            'use_sim_time', default_value='false', choices=['true', 'false'],
+            description='Take the time from /clock (simulation, rosbag).'),
+        DeclareLaunchArgument(
+            'autostart', default_value='true', choices=['true', 'false'],
+            description='Configure and activate the node; false leaves that to a manager.'),
+        DeclareLaunchArgument(
+            'log_level', default_value='info',
+            choices=['debug', 'info', 'warn', 'error', 'fatal'],
+            description='Least severity of log lines that are shown.'),
+        DeclareLaunchArgument(
+            'dds_profile',
+            default_value=EnvironmentVariable(
+                'FASTRTPS_DEFAULT_PROFILES_FILE',
+                default_value=PathJoinSubstitution([share, 'config', 'fastdds.xml'])),
+            description='Fast DDS profile; the default gives camera images the shared memory '
+                        'that they need. Empty: none.'),
+    ]
+
+
+def imagination(context):
+    """Describe the node, and the events that bring it up."""
+    node = LifecycleNode(
+        package='ipt_ros',
+        executable='imagination_node',
+        name='imagination',
+        namespace=LaunchConfiguration('namespace'),
+        parameters=[
+            LaunchConfiguration('params_file'),
+            {
+                'checkpoint': ParameterValue(LaunchConfiguration('checkpoint'), value_type=str),
+                'use_sim_time': ParameterValue(
+                    LaunchConfiguration('use_sim_time'), value_type=bool),
+            },
+        ],
+        remappings=remappings(LaunchConfiguration('camera_topics').perform(context)),
+        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+        output='screen',
+    )
+    autostart = IfCondition(LaunchConfiguration('autostart'))
+    return [
+        node,
+        # From `configuring` only: a node that somebody deactivates later stays inactive.
+        RegisterEventHandler(
+            OnStateTransition(
+                target_lifecycle_node=node,
+                start_state='configuring',
+                goal_state='inactive',
+                entities=[change_state(node, Transition.TRANSITION_ACTIVATE)]),
+            condition=autostart),
+        change_state(node, Transition.TRANSITION_CONFIGURE, condition=autostart),
+    ]
+
+
+def change_state(node, transition, condition=None):
+    """Ask a lifecycle node for a transition."""
+    event = ChangeState(lifecycle_node_matcher=matches_action(node), transition_id=transition)
+    return EmitEvent(event=event, condition=condition)
+
+
+def remappings(camera_topics):
+    """Turn 'front:=/zed/left ...' into the remappings of every topic of these cameras."""
+    pairs = []
+    for rule in camera_topics.split():
+        camera, separator, topic = rule.partition(':=')
+        if not (camera and separator and topic):
+            raise ValueError(
+                f"camera_topics: expected 'name:=/topic' separated by spaces, got '{rule}'")
+        pairs += [(f'{camera}/{name}', f'{topic.rstrip("/")}/{name}') for name in CAMERA_TOPICS]
+    return pairs
