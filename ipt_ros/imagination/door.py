@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The class that serves requests."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+import math
+from pathlib import Path
+
+from ipt_ros.geometry import compose, rotation_from_yaw_pitch
+from ipt_ros.imagination.data import (
+    AskRequest,
+    BevRequest,
+    Grid,
+    Imagined,
+    Options,
+    Progress,
+    Request,
+    Result,
+    View,
+)
+from ipt_ros.imagination.maps import MapWindow
+from ipt_ros.imagination.prepare import heading, prepare, Prepared
+from ipt_ros.spatial.imagined import agreement
+import numpy as np
+
+
+class Imagination:
+    """
+    Serves requests with one model, one at a time.
+
+    Every request goes two steps: `prepare` checks it against the cameras' views (quick, without
+    the model) and `run` computes; `ask` does both.
+    """
+
+    def __init__(self, model, model_id: str, options: Options | None = None):
+        """`model`: a loaded `ipt_ros.bagel.Bagel`. `model_id`: how answers name it."""
+        self._model = model
+        self.model_id = model_id
+        self.options = options or Options()
+
+    @classmethod
+    def from_checkpoint(cls, source: str | Path, device: str = 'auto', dtype: str = 'auto',
+                        options: Options | None = None) -> 'Imagination':
+        """
+        Load a checkpoint folder or a Hugging Face id.
+
+        device: 'auto' (a GPU if there is one), 'cpu', 'cuda', 'cuda:1' ... dtype: 'auto' (bfloat16
+        on a GPU, float32 otherwise), 'float32' or 'bfloat16'. Raises ipt_ros.bagel.BagelError.
+        """
+        # torch takes seconds to import: who only needs the types of this package does not pay.
+        from ipt_ros.bagel import Bagel
+        import torch
+        if device == 'auto':
+            device = 'cuda' if torch.cuda.is_available() else 'cpu'
+        if dtype == 'auto':
+            dtype = 'bfloat16' if device.startswith('cuda') else 'float32'
+        model = Bagel.from_checkpoint(source, device=device, dtype=getattr(torch, dtype)).eval()
+        name = Path(source).resolve().name if Path(source).is_dir() else str(source)
+        return cls(model, name, options)
+
+    def prepare(self, views: Sequence[View], request: Request) -> Prepared:
+        """
+        Check a request; views are the frames of one moment, in the order of configuration.
+
+        Raises ImaginationError.
+        """
+        return prepare(views, request, self.options)
+
+    def ask(self, views: Sequence[View], request: Request,
+            on_progress: Callable[[Progress], None] | None = None,
+            cancelled: Callable[[], bool] | None = None) -> Result:
+        """Prepare and run."""
+        return self.run(self.prepare(views, request), on_progress, cancelled)
+
+    def run(self, prepared: Prepared,
+            on_progress: Callable[[Progress], None] | None = None,
+            cancelled: Callable[[], bool] | None = None) -> Result:
+        """
+        Let the model work on a checked request.
+
+        on_progress is called on the way; when cancelled() turns true, the work stops at the next
+        token or flow step with ImaginationError (Code.CANCELLED).
+        """
+        from ipt_ros.imagination.model_run import ModelRun
+        request = prepared.request
+        seed = self.options.seed if request.seed is None else request.seed
+        run = ModelRun(self._model, self.options, seed, on_progress, cancelled)
+        answer, grid = None, None
+        if isinstance(request, AskRequest):
+            answer, pictures = run.answer(prepared)
+            imagined = tuple(self._placed(prepared, picture)[0] for picture in pictures)
+        else:
+            pictures = run.imagine(prepared)
+            placed, grid = self._placed(prepared, *pictures)
+            imagined = (replace(placed, confidence=agreement(pictures[0], pictures[1:])),)
+        return Result(
+            seed=seed, cameras=tuple(view.name for view in prepared.views),
+            inputs=prepared.images, answer=answer, imagined=imagined, grid=grid,
+            note=prepared.note, phases=run.phases)
+
+    def _placed(self, prepared: Prepared, picture: np.ndarray,
+                *others: np.ndarray) -> tuple[Imagined, Grid | None]:
+        """Say where an imagined picture would have been taken, as far as that is known."""
+        if prepared.task.imagination == 'bev':
+            return self._map(prepared, picture, others)
+        if prepared.task.imagination == 'view' and prepared.turn:
+            return self._view(prepared, picture), None
+        return Imagined(prepared.task.imagination or 'view', picture), None
+
+    def _view(self, prepared: Prepared, picture: np.ndarray) -> Imagined:
+        """Place the picture above the target: height and tilt of the camera that was turned."""
+        view = prepared.views[0]
+        turn = rotation_from_yaw_pitch(math.radians(90 if prepared.turn == 'left' else -90))
+        target = prepared.request.target
+        position = (target[0], target[1], view.base_from_optical[2, 3])
+        camera = view.camera.resized(picture.shape[1], picture.shape[0])
+        return Imagined('view', picture, camera,
+                        compose(turn @ view.base_from_optical[:3, :3], position))
+
+    def _map(self, prepared: Prepared, picture: np.ndarray,
+             others: Sequence[np.ndarray]) -> tuple[Imagined, Grid | None]:
+        """Place a map around the robot; a request for a map gets the part that it asked for."""
+        first = prepared.views[0]
+        if first.base_from_optical is None:
+            return Imagined('bev', picture), None
+        asked = isinstance(prepared.request, BevRequest)
+        request = prepared.request if asked else BevRequest()
+        window = MapWindow(request, self.options.map_size, picture.shape[0], heading(first))
+        cut = window.picture(picture) if asked else picture
+        grid = window.grid([picture, *others]) if asked else None
+        return Imagined('bev', cut, window.camera, window.base_from_optical), grid

@@ -1,0 +1,244 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checking a request against what the cameras see: everything that needs no model."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+import math
+import re
+
+from ipt_ros.imagination.data import (
+    AskRequest,
+    BevRequest,
+    Code,
+    ImaginationError,
+    MODES,
+    Options,
+    Request,
+    TASK_NAMES,
+    View,
+    ViewRequest,
+)
+from ipt_ros.spatial import (
+    draw_cross,
+    errors as spatial_errors,
+    get_task,
+    guess_task,
+    locate_target,
+    MarkedTarget,
+    Question,
+    quarter_turn,
+    Task,
+)
+import numpy as np
+
+MOST_MAP_PIXELS = 2048
+
+# From most to least telling: where no camera will do, the first of these is reported.
+_TARGET_CODES = {
+    spatial_errors.TargetInvalidError: Code.TARGET_NOT_FINITE,
+    spatial_errors.TargetNotOnFloorError: Code.TARGET_NOT_ON_FLOOR,
+    spatial_errors.TargetOccludedError: Code.TARGET_OCCLUDED,
+    spatial_errors.TurnNotSupportedError: Code.TARGET_TURN,
+    spatial_errors.TargetOutOfViewError: Code.TARGET_NOT_VISIBLE,
+}
+
+_TURN_WORDS = re.compile(
+    r'\b(?:turn|rotat)\w*\s+(?:to\s+(?:the|my|your|its)\s+)?(left|right)\b'
+    r'|\b90[- ]?(?:°|deg\w*)\s+(?:turn\s+to\s+the\s+|to\s+the\s+)?(left|right)\b', re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """
+    A request that was checked, and what the model will be given.
+
+    views and images (uint8 (H, W, 3), marks drawn) are in the model's order. turn: 'left', 'right'
+    or '' where it is not known. note: a remark for people.
+    """
+
+    request: Request
+    task: Task
+    question: Question
+    mode: str
+    views: tuple[View, ...]
+    images: tuple[np.ndarray, ...]
+    turn: str = ''
+    note: str = ''
+
+
+def prepare(views: Sequence[View], request: Request, options: Options) -> Prepared:
+    """
+    Check a request and put together what the model needs.
+
+    views: the frames of one moment, in the order of configuration. Raises ImaginationError.
+    """
+    try:
+        if isinstance(request, AskRequest):
+            return _prepare_ask(views, request, options)
+        if isinstance(request, ViewRequest):
+            return _prepare_view(views, request)
+        return _prepare_bev(views, request, options)
+    except spatial_errors.WrongImagesError as error:
+        raise ImaginationError(Code.BAD_CAMERA_COUNT, (
+            f"{error}; name the cameras to use in 'cameras'")) from error
+
+
+def check_ask(request: AskRequest, longest: int) -> None:
+    """Refuse what is wrong with a question whatever the cameras see. Raises ImaginationError."""
+    if request.task not in TASK_NAMES:
+        raise ImaginationError(Code.UNKNOWN_TASK, (
+            f"unknown task '{request.task:.40}'; expected one of: {', '.join(TASK_NAMES)}"))
+    if request.mode not in MODES:
+        raise ImaginationError(Code.UNKNOWN_MODE, (
+            f"unknown mode '{request.mode:.40}'; expected one of: {', '.join(MODES)}"))
+    if not request.question.strip():
+        raise ImaginationError(Code.EMPTY_QUESTION, 'the question is empty; ask something')
+    size = sum(len(text.encode()) for text in (request.question, *request.choices))
+    if size > longest:
+        raise ImaginationError(Code.QUESTION_TOO_LONG, (
+            f'question and choices have {size} bytes; the limit is {longest}'))
+    try:
+        get_task('free').ask(request.question, request.choices)
+    except spatial_errors.BadQuestionError as error:
+        raise ImaginationError(Code.BAD_CHOICES, str(error)) from error
+    if request.target is not None:
+        _check_finite(request.target)
+
+
+def _prepare_ask(views: Sequence[View], request: AskRequest, options: Options) -> Prepared:
+    check_ask(request, options.max_question)
+    views = _chosen(views, request.cameras)
+    if request.task != 'auto':
+        task = get_task(request.task)
+    elif request.target is not None:
+        task = get_task('pet')
+    else:
+        task = guess_task(request.question, len(views))
+    mode = request.mode
+    if mode == 'auto':
+        mode = options.auto_mode.get(task.name, 'answer')
+    turn = ''
+    if task.name == 'pet':
+        if request.target is None:
+            raise ImaginationError(Code.MISSING_TARGET, (
+                "a question about the 'X' needs `target`, the point on the ground to mark; to ask "
+                "about the images as they are, set the task to 'free'"))
+        view, mark, _ = _best_view(views, request.target)
+        views, images = (view,), (draw_cross(view.image, mark.uv),)
+        turn = turn_in(request.question)
+    else:
+        images = tuple(view.image for view in views)
+    task.check_images(images)
+    question = task.ask(request.question, request.choices)
+    return Prepared(request, task, question, mode, tuple(views), images, turn)
+
+
+def _prepare_view(views: Sequence[View], request: ViewRequest) -> Prepared:
+    _check_finite((*request.target, request.yaw))
+    views = _chosen(views, (request.camera,) if request.camera else ())
+    view, mark, turn = _best_view(views, request.target, request.yaw)
+    exact = heading(view) + math.radians(90 if turn == 'left' else -90)
+    moved = math.degrees(math.remainder(exact - request.yaw, math.tau))
+    note = ''
+    if abs(moved) > 1.0:
+        note = (f"the heading was moved by {moved:+.0f} deg to camera '{view.name}' turned 90 deg "
+                f'{turn}: the model imagines quarter turns only')
+    task = get_task('pet')
+    return Prepared(request, task, task.imagination_question(turn=turn), 'imagine', (view,),
+                    (draw_cross(view.image, mark.uv),), turn, note)
+
+
+def _prepare_bev(views: Sequence[View], request: BevRequest, options: Options) -> Prepared:
+    numbers = (*request.centre, request.size, request.resolution)
+    _check_finite(numbers)
+    if request.size < 0 or request.resolution < 0:
+        raise ImaginationError(Code.BAD_REQUEST, (
+            f'size and resolution must not be negative, got {request.size} m and '
+            f'{request.resolution} m'))
+    size = request.size or options.map_size
+    if request.resolution and not 1 <= size / request.resolution <= MOST_MAP_PIXELS:
+        raise ImaginationError(Code.BAD_REQUEST, (
+            f'{size} m at {request.resolution} m a pixel are {size / request.resolution:.4g} '
+            f'pixels a side; expected 1 to {MOST_MAP_PIXELS}'))
+    if size > 4 * options.map_size:
+        raise ImaginationError(Code.BAD_REQUEST, (
+            f'{size} m is more than four times the {options.map_size} m that are imagined'))
+    views = _chosen(views, request.cameras)
+    if views[0].base_from_optical is None:
+        raise ImaginationError(Code.NO_TRANSFORM, (
+            f"camera '{views[0].name}': {views[0].problem or 'no transform'}; it is needed to know "
+            'which way is up in the map'))
+    yaw, reach = heading(views[0]), (options.map_size + size) / 2
+    forward = math.cos(yaw) * request.centre[0] + math.sin(yaw) * request.centre[1]
+    left = math.cos(yaw) * request.centre[1] - math.sin(yaw) * request.centre[0]
+    if max(abs(forward), abs(left)) >= reach:
+        raise ImaginationError(Code.TARGET_OUTSIDE_MAP, (
+            f'{size} m around ({request.centre[0]:.2f}, {request.centre[1]:.2f}) do not touch the '
+            f'{options.map_size} m around the robot that are imagined'))
+    task = get_task('mvc')
+    images = tuple(view.image for view in views)
+    task.check_images(images)
+    return Prepared(request, task, task.imagination_question(), 'imagine', tuple(views), images)
+
+
+def heading(view: View) -> float:
+    """Return the yaw (rad) of a view's optical axis in the base frame."""
+    axis = view.base_from_optical[:3, 2]
+    return math.atan2(axis[1], axis[0])
+
+
+def turn_in(question: str) -> str:
+    """Return the turn that a question names, 'left' or 'right', or '' if none or both."""
+    found = {(a or b).lower() for a, b in _TURN_WORDS.findall(question)}
+    return found.pop() if len(found) == 1 else ''
+
+
+def _check_finite(numbers: Sequence[float]) -> None:
+    if not all(math.isfinite(number) for number in numbers):
+        raise ImaginationError(Code.TARGET_NOT_FINITE, (
+            f'NaN or infinity in the request: {tuple(numbers)}'))
+
+
+def _chosen(views: Sequence[View], names: Sequence[str]) -> list[View]:
+    """Return the named views in the order of the names, or all."""
+    known = {view.name: view for view in views}
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ImaginationError(Code.UNKNOWN_CAMERA, (
+            f"unknown camera {', '.join(map(repr, unknown))}; there are: {', '.join(known)}"))
+    if len(set(names)) != len(names):
+        raise ImaginationError(Code.BAD_CAMERA_COUNT, f'a camera is named twice: {list(names)}')
+    return [known[name] for name in names] if names else list(views)
+
+
+def _best_view(
+    views: Sequence[View], target: tuple[float, float, float], yaw: float | None = None,
+) -> tuple[View, MarkedTarget, str]:
+    """
+    Return the view in which the target (and turn, if `yaw` is given) works best, its mark, turn.
+
+    Best is where the mark lies nearest to the middle column. Raises ImaginationError with the
+    most telling of the cameras' reasons.
+    """
+    found, reasons = [], []
+    for view in views:
+        if view.camera is None:
+            reasons.append((Code.NO_CAMERA_INFO, view.name, view.problem or 'no camera_info'))
+            continue
+        if view.base_from_optical is None:
+            reasons.append((Code.NO_TRANSFORM, view.name, view.problem or 'no transform'))
+            continue
+        try:
+            mark = locate_target(view.camera, view.base_from_optical, target, view.depth)
+            turn = '' if yaw is None else quarter_turn(heading(view), yaw)
+        except spatial_errors.TargetError as error:
+            reasons.append((_TARGET_CODES[type(error)], view.name, str(error)))
+            continue
+        off = abs(mark.uv[0] - (view.camera.width - 1) / 2) / view.camera.width
+        found.append((off, len(found), (view, mark, turn)))
+    if found:
+        return min(found)[2]
+    order = [*_TARGET_CODES.values(), Code.NO_CAMERA_INFO, Code.NO_TRANSFORM]
+    code = min((code for code, _, _ in reasons), key=order.index)
+    raise ImaginationError(code, '; '.join(
+        f"camera '{name}': {reason}" for found_code, name, reason in reasons if found_code == code))
