@@ -9,7 +9,7 @@ from ipt_ros.spatial import Example, TASKS
 from ipt_ros.spatial.tasks.counting import MAX_COUNT
 from ipt_ros.spatial.visibility import sightings
 from ipt_training.examples.options import ExampleOptions
-from ipt_training.examples.scene import Picture, quarter_heading, Scene
+from ipt_training.examples.scene import Picture, Scene
 import numpy as np
 
 MVC = TASKS['mvc']
@@ -33,12 +33,10 @@ def counting_example(
     """
     variant = MVC.variants[goal % len(MVC.variants)]
     wanted = goal // len(MVC.variants) % MAX_COUNT + 1
-    for _ in range(options.mvc_tries):
-        placed = _ring(scene, rng, variant, options)
-        if placed is None:
-            rejections[f'mvc: no room for {variant}'] += 1
-            continue
-        center, poses = placed
+    rings = _rings(scene, rng, variant, options)
+    if not rings:
+        rejections[f'mvc: no room for {variant}'] += 1
+    for center, poses in rings:
         views = [
             scene.look(pose, options.mvc_pixels, options.supersample, options.camera_height)
             for pose in poses
@@ -71,35 +69,40 @@ def counting_example(
     return None
 
 
-def _ring(
+def _rings(
     scene: Scene, rng: np.random.Generator, variant: str, options: ExampleOptions,
-) -> tuple[tuple[float, float], list[Pose2D]] | None:
+) -> list[tuple[tuple[float, float], list[Pose2D]]]:
     """
-    Return a centre and four poses whose headings go round counter-clockwise.
+    Return centres, each with four poses whose headings go round counter-clockwise.
 
     In the multi-camera variant each pose stands a radius behind the centre and looks at it. Its
     square stands on a corner with respect to the room, so that headings follow the room's axes
     in both variants.
     """
-    heading = quarter_heading(rng, options.heading_jitter)
-    headings = [math.remainder(heading + k * math.pi / 2, math.tau) for k in range(4)]
+    number = options.mvc_draws
+    headings = rng.integers(4, size=number) * math.pi / 2 + rng.uniform(
+        -options.heading_jitter, options.heading_jitter, number)
+    yaws = headings[:, None] + np.arange(4) * math.pi / 2
     if variant == 'rotation':
-        center = scene.sample_position(rng, options.mvc_wall_distance)
-        return center and (center, [Pose2D(*center, yaw) for yaw in headings])
-    xmin, ymin, xmax, ymax = scene.sim.room_bounds()
-    low, high = options.mvc_radius
-    # The centre itself may well be occupied, by a table for instance.
-    center = (
-        rng.uniform(xmin + low, xmax - low) if xmax - xmin > 2 * low else (xmin + xmax) / 2,
-        rng.uniform(ymin + low, ymax - low) if ymax - ymin > 2 * low else (ymin + ymax) / 2)
-    for radius in sorted(rng.uniform(low, high, 4), reverse=True):
-        poses = [
-            Pose2D(center[0] - radius * math.cos(yaw), center[1] - radius * math.sin(yaw), yaw)
-            for yaw in headings
-        ]
-        if all(scene.sim.is_navigable(pose.x, pose.y) for pose in poses):
-            return center, poses
-    return None
+        centers = scene.sample_positions(rng, number, options.mvc_wall_distance)
+        if not len(centers):
+            return []
+        radii = np.zeros(number)
+    else:
+        # The centre itself may well be occupied, by a table for instance.
+        xmin, ymin, xmax, ymax = scene.sim.room_bounds()
+        low, high = options.mvc_radius
+        centers = rng.uniform((xmin + low, ymin + low), (xmax - low, ymax - low), (number, 2))
+        radii = rng.uniform(low, high, number)
+    forward = np.stack([np.cos(yaws), np.sin(yaws)], axis=2)
+    places = centers[:, None, :] - radii[:, None, None] * forward
+    fits = scene.can_stand(places.reshape(-1, 2)).reshape(number, 4).all(axis=1)
+    return [
+        (tuple(map(float, centers[k])), [
+            Pose2D(float(x), float(y), math.remainder(yaw, math.tau))
+            for (x, y), yaw in zip(places[k], yaws[k], strict=True)])
+        for k in np.nonzero(fits)[0][:options.mvc_tries]
+    ]
 
 
 def countable(

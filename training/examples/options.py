@@ -20,13 +20,14 @@ class ExampleOptions:
     heading_jitter: float = math.radians(15)
 
     pet_pixels: int = 96
-    pet_poses: int = 12  # first views that are tried for one example
-    pet_targets: int = 3  # targets that are rendered for one first view
-    pet_casts: int = 40  # floor pixels looked at for one first view, as published
+    pet_draws: int = 16000  # pairs of places that are thought of, without a render
+    pet_tries: int = 30  # pairs that are rendered
+    pet_target_distance: tuple[float, float] = (1.3, 4.5)
     pet_rules: PerspectiveRules = field(default_factory=PerspectiveRules)
 
     mvc_pixels: int = 64
-    mvc_tries: int = 8
+    mvc_draws: int = 1000  # places and sizes of the ring of views that are thought of
+    mvc_tries: int = 3  # rings that are rendered
     mvc_wall_distance: float = 1.1  # of a place to turn on; nearer, a view shows nothing but wall
     mvc_radius: tuple[float, float] = (0.9, 2.0)  # corner of the square path to its centre
     map_pixels: int = 96

@@ -2,20 +2,20 @@
 """Perspective-taking examples from a simulated scene."""
 
 from collections import Counter
+from dataclasses import dataclass
 import math
 
 from ipt_ros.geometry import Pose2D
 from ipt_ros.spatial import draw_arrow, draw_cross, Example, facing_arrow, Question, TASKS
-from ipt_ros.spatial.errors import TargetError
+from ipt_ros.spatial.errors import TargetError, TargetOccludedError
 from ipt_ros.spatial.projection import locate_target
-from ipt_ros.spatial.tasks.perspective import TURNS
+from ipt_ros.spatial.tasks.perspective import PerspectiveRules, TURNS
 from ipt_ros.spatial.visibility import Sighting, sightings
 from ipt_training.examples.options import ExampleOptions
 from ipt_training.examples.scene import (
     FLOOR_CLASSES,
     NOTHING,
     Picture,
-    quarter_heading,
     Scene,
     shrink,
 )
@@ -24,8 +24,13 @@ import numpy as np
 PET = TASKS['pet']
 # Nobody can tell these apart by a name, or point at them as one thing.
 _NO_OBJECTS = FLOOR_CLASSES | {'wall', 'ceiling', NOTHING}
+_MIN_CONTRAST = 120  # between an X and the floor under it, sum over the three channels
 # Chance to keep a question beyond the wanted one, so that sub-tasks come out about equally often.
 _KEEP = dict.fromkeys(PET.subtasks, 1.0)
+
+
+class MarkNotVisibleError(TargetError):
+    """The X would have the colour of what is under it."""
 
 
 def perspective_example(
@@ -45,50 +50,126 @@ def perspective_example(
     """
     subtask = PET.subtasks[goal % len(PET.subtasks)]
     turn = TURNS[goal // len(PET.subtasks) % len(TURNS)]
-    for _ in range(options.pet_poses):
-        pose = _first_pose(scene, rng, options)
-        if pose is None:
-            rejections['pet: no room to stand'] += 1
-            continue
-        before = scene.look(pose, options.pet_pixels, options.supersample, options.camera_height)
-        asked = _askable(scene, before, pose, options)
-        if subtask.startswith('relative'):
-            side = subtask.split('_')[2]
-            asked = {k: s for k, s in asked.items() if options.pet_rules.side(s) == side}
-        if not asked:
-            rejections['pet: no clear object in the first view'] += 1
-            continue
-        targets = _targets(scene, before, pose, asked, subtask, turn, rng, options)
-        if not targets:
-            rejections['pet: no target on the floor suits'] += 1
-            continue
-        for target in targets:
-            example = _example_at(
-                scene, before, pose, target, subtask, turn, variant, rng, options)
-            if example is not None:
-                return example
-            rejections['pet: object not clear from the target'] += 1
+    proposals = _proposals(scene, subtask, turn, rng, options)
+    if not proposals:
+        rejections['pet: no pose and target suit the furniture'] += 1
+    for proposal in proposals:
+        found = _example_at(scene, proposal, subtask, turn, variant, rng, options)
+        if isinstance(found, Example):
+            return found
+        rejections[f'pet: {found}'] += 1
     rejections['pet: GAVE UP'] += 1
     return None
 
 
-def _first_pose(scene: Scene, rng: np.random.Generator, options: ExampleOptions) -> Pose2D | None:
-    """Draw a place and a heading with some room ahead."""
-    place = scene.sample_position(rng)
-    if place is None:
-        return None
-    headings = [quarter_heading(rng, options.heading_jitter) for _ in range(3)]
-    yaw = max(headings, key=lambda heading: _room_ahead(scene, place, heading))
-    return Pose2D(*place, yaw)
+@dataclass(frozen=True)
+class _Proposal:
+    """A first pose, a target pose and an object that by geometry alone would suit."""
+
+    pose: Pose2D
+    target: Pose2D
+    key: int
 
 
-def _room_ahead(scene: Scene, place: tuple[float, float], heading: float) -> float:
-    """Return the metres to the wall of the room along a heading."""
-    xmin, ymin, xmax, ymax = scene.sim.room_bounds()
-    c, s = math.cos(heading), math.sin(heading)
-    along_x = ((xmax if c > 0 else xmin) - place[0]) / c if abs(c) > 1e-9 else math.inf
-    along_y = ((ymax if s > 0 else ymin) - place[1]) / s if abs(s) > 1e-9 else math.inf
-    return min(along_x, along_y)
+def _proposals(
+    scene: Scene, subtask: str, turn: str, rng: np.random.Generator, options: ExampleOptions,
+) -> list[_Proposal]:
+    """
+    Draw pairs of places and keep those from which an object would be seen as wanted.
+
+    Costs no render. Walls and other furniture may still hide the object or the target; the
+    pictures decide that.
+    """
+    keys = [key for key, item in scene.objects.items() if item.name not in _NO_OBJECTS]
+    places = scene.sample_positions(rng, options.pet_draws)
+    if not keys or not len(places):
+        return []
+    headings = rng.integers(4, size=len(places)) * math.pi / 2 + rng.uniform(
+        -options.heading_jitter, options.heading_jitter, len(places))
+    ahead = rng.uniform(*options.pet_target_distance, len(places))
+    left = rng.uniform(*_target_slopes(subtask, turn), len(places)) * ahead
+    forward = np.column_stack([np.cos(headings), np.sin(headings)])
+    sideways = np.column_stack([-forward[:, 1], forward[:, 0]])
+    targets = places + ahead[:, None] * forward + left[:, None] * sideways
+    fits = scene.can_stand(targets)
+    places, headings, targets = places[fits], headings[fits], targets[fits]
+    turned = headings + _quarter(turn)
+
+    centers = np.array([scene.objects[key].position for key in keys])
+    before, after = (
+        _bearings(centers, spots, yaws, options)
+        for spots, yaws in ((places, headings), (targets, turned)))
+    rules = options.pet_rules
+    names = np.array(scene.names(keys))
+    namesakes = (names[:, None] == names).astype(int)
+    suits = before.in_view & after.in_view
+    suits &= (before.in_frame @ namesakes == 1) & (after.in_frame @ namesakes == 1)
+    if subtask.startswith('relative'):
+        _, _, side_before, side_after = subtask.split('_')
+        suits &= before.on_side(side_before, rules) & after.on_side(side_after, rules)
+    else:
+        sign = 1 if subtask.endswith('further') else -1
+        suits &= sign * (after.distance - before.distance) >= rules.min_distance_change
+    chosen = rng.permutation(np.argwhere(suits))[:options.pet_tries]
+    return [
+        _Proposal(
+            Pose2D(*map(float, places[row]), math.remainder(headings[row], math.tau)),
+            Pose2D(*map(float, targets[row]), math.remainder(turned[row], math.tau)),
+            keys[column])
+        for row, column in chosen
+    ]
+
+
+def _target_slopes(subtask: str, turn: str) -> tuple[float, float]:
+    """
+    Return between which slopes (metres left a metre ahead) to look for targets.
+
+    Who turns left sees what was left of the target. For an object on the right of the first view
+    that leaves targets even further to the right only.
+    """
+    widest, beyond = 0.9, 0.45
+    if subtask.startswith('relative_position_right') and turn == 'left':
+        return -widest, -beyond
+    if subtask.startswith('relative_position_left') and turn == 'right':
+        return beyond, widest
+    return -widest, widest
+
+
+@dataclass(frozen=True)
+class _Bearings:
+    """Where objects (columns) are as seen from poses (rows)."""
+
+    in_frame: np.ndarray  # where at least a part of it may be seen
+    in_view: np.ndarray  # where it would be clear enough to ask about
+    slope: np.ndarray  # metres to the left for each metre ahead
+    distance: np.ndarray
+
+    def on_side(self, side: str, rules: PerspectiveRules) -> np.ndarray:
+        sign = 1 if side == 'left' else -1
+        return sign * self.slope > 2 * rules.side_margin
+
+
+def _bearings(
+    centers: np.ndarray, places: np.ndarray, headings: np.ndarray, options: ExampleOptions,
+) -> _Bearings:
+    offset = centers[None, :, :2] - places[:, None, :]
+    c, s = np.cos(headings)[:, None], np.sin(headings)[:, None]
+    ahead = offset[..., 0] * c + offset[..., 1] * s
+    left = -offset[..., 0] * s + offset[..., 1] * c
+    slope = left / np.maximum(ahead, 1e-9)
+    rise = centers[:, 2] - options.camera_height
+    distance = np.sqrt((offset ** 2).sum(axis=2) + rise ** 2)
+    rules = options.pet_rules
+    limit = 1 - 2 * rules.edge_margin
+    in_view = (
+        (ahead > 0.4) & (np.abs(slope) < limit) & (np.abs(rise) < limit * ahead)
+        & (distance < rules.max_distance))
+    in_frame = (ahead > 0.2) & (np.abs(slope) < 1.15)
+    return _Bearings(in_frame.astype(int), in_view, slope, distance)
+
+
+def _quarter(turn: str) -> float:
+    return math.pi / 2 if turn == 'left' else -math.pi / 2
 
 
 def _unique(scene: Scene, picture: Picture) -> dict[int, Sighting]:
@@ -107,94 +188,32 @@ def _distance(scene: Scene, key: int, pose: Pose2D, options: ExampleOptions) -> 
     return math.dist(eye, scene.objects[key].position)
 
 
-def _askable(
-    scene: Scene, picture: Picture, pose: Pose2D, options: ExampleOptions,
-) -> dict[int, Sighting]:
-    """Return the objects of a picture that a question may be about."""
-    return {
-        key: s for key, s in _unique(scene, picture).items()
-        if options.pet_rules.is_clear(s, _distance(scene, key, pose, options))
-    }
-
-
-def _targets(
-    scene: Scene,
-    before: Picture,
-    pose: Pose2D,
-    asked: dict[int, Sighting],
-    subtask: str,
-    turn: str,
-    rng: np.random.Generator,
-    options: ExampleOptions,
-) -> list[tuple[float, float]]:
-    """
-    Return a few floor points from which some object should be seen as the sub-task wants.
-
-    Points are found like a ray cast would: random pixels of the view that show the floor.
-    Whether the object is really seen from there is for the render at the target to decide.
-    """
-    frame = before.frame
-    floor_ids = [key for key, item in scene.objects.items() if item.name in FLOOR_CLASSES]
-    rows, columns = np.nonzero(np.isin(frame.instance, floor_ids))
-    if not len(rows):
-        return []
-    picked = rng.permutation(len(rows))[:options.pet_casts]
-    pixels = np.stack([columns[picked], rows[picked]], axis=1).astype(float)
-    points = frame.intrinsics.deproject(pixels, frame.depth[rows[picked], columns[picked]])
-    pose4 = frame.world_from_optical
-    ground = (points @ pose4[:3, :3].T + pose4[:3, 3])[:, :2]
-
-    objects = np.array([scene.objects[key].position for key in asked])
-    yaw = _turned(pose, turn).yaw
-    offset = objects[None, :, :2] - ground[:, None, :]
-    ahead = offset[..., 0] * math.cos(yaw) + offset[..., 1] * math.sin(yaw)
-    left = -offset[..., 0] * math.sin(yaw) + offset[..., 1] * math.cos(yaw)
-    rules = options.pet_rules
-    in_view = (ahead > 0.4) & (np.abs(left) < (1 - 2 * rules.edge_margin) * ahead)
-    if subtask.startswith('relative'):
-        sign = 1 if subtask.endswith('left') else -1
-        suits = in_view & (sign * left > 2 * rules.side_margin * ahead)
-    else:
-        height = objects[:, 2] - options.camera_height
-        after = np.hypot(np.hypot(offset[..., 0], offset[..., 1]), height)
-        change = after - [_distance(scene, key, pose, options) for key in asked]
-        sign = 1 if subtask.endswith('further') else -1
-        suits = in_view & (sign * change >= rules.min_distance_change)
-    good = [
-        (float(x), float(y)) for (x, y), fits in zip(ground, suits.any(axis=1), strict=True)
-        if fits and scene.sim.is_navigable(float(x), float(y))
-    ]
-    return good[:options.pet_targets]
-
-
-def _turned(pose: Pose2D, turn: str) -> Pose2D:
-    quarter = math.pi / 2 if turn == 'left' else -math.pi / 2
-    return Pose2D(pose.x, pose.y, math.remainder(pose.yaw + quarter, math.tau))
-
-
 def _example_at(
     scene: Scene,
-    before: Picture,
-    pose: Pose2D,
-    target: tuple[float, float],
+    proposal: _Proposal,
     subtask: str,
     turn: str,
     variant: str,
     rng: np.random.Generator,
     options: ExampleOptions,
-) -> Example | None:
-    """Render the view from the target and ask all that can be asked, the wanted kind first."""
-    target_pose = Pose2D(*target, _turned(pose, turn).yaw)
+) -> Example | str:
+    """Render both views and ask all that can be asked, or return why that is not fair."""
+    pose, target_pose = proposal.pose, proposal.target
+    before = scene.look(pose, options.pet_pixels, options.supersample, options.camera_height)
+    seen = _unique(scene, before).get(proposal.key)
+    distance = _distance(scene, proposal.key, pose, options)
+    if seen is None or not options.pet_rules.is_clear(seen, distance):
+        return 'object hidden or not the only one in the first view'
     try:
-        marked = _mark(before, target_pose, variant)
-    except TargetError:
-        return None
+        marked = _mark(scene, before, target_pose, variant)
+    except TargetError as error:
+        return type(error).__name__
     after = scene.look(
         target_pose, options.pet_pixels, options.supersample, options.camera_height)
     possible = _possible(scene, before, after, pose, target_pose, options)
     wanted = [pair for pair in possible if pair[0] == subtask]
     if not wanted:
-        return None
+        return 'object not clear from the target'
     first = wanted[rng.integers(len(wanted))]
     rest = [p for p in possible if p != first and rng.random() < _KEEP[p[0]]]
     questions = [
@@ -219,16 +238,27 @@ def _example_at(
     )
 
 
-def _mark(before: Picture, target: Pose2D, variant: str) -> np.ndarray:
-    """Draw the X, and the arrow where wanted, at the size of the render."""
+def _mark(scene: Scene, before: Picture, target: Pose2D, variant: str) -> np.ndarray:
+    """
+    Draw the X, and the arrow where wanted, at the size of the render.
+
+    Raise TargetError where the ray through the target's pixel does not hit the floor, or where
+    the X would not stand out from it.
+    """
     frame = before.frame
     point = (target.x, target.y, 0.0)
     place = locate_target(frame.intrinsics, frame.world_from_optical, point, frame.depth)
-    image = frame.rgb
+    column, row = (round(c) for c in place.uv)
+    if scene.objects[frame.instance[row, column]].name not in FLOOR_CLASSES:
+        raise TargetOccludedError('the target is hidden by furniture')
+    marked = draw_cross(frame.rgb, place.uv)
+    difference = np.abs(marked.astype(int) - frame.rgb).sum(axis=2)
+    if difference[difference > 0].mean() < _MIN_CONTRAST:
+        raise MarkNotVisibleError('the red X does not stand out from the floor there')
     if variant == 'with_arrow':
         ends = facing_arrow(frame.intrinsics, frame.world_from_optical, point, target.yaw)
-        image = draw_arrow(image, *ends)
-    return draw_cross(image, place.uv)
+        return draw_cross(draw_arrow(frame.rgb, *ends), place.uv)
+    return marked
 
 
 def _possible(

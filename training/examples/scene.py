@@ -41,25 +41,33 @@ class Scene:
         self._class_of_id = np.zeros(max(self.objects, default=0) + 1, np.uint8)
         for key, item in self.objects.items():
             self._class_of_id[key] = self.class_names.index(item.name)
-        grid, origin, step = sim.navigable_grid()
-        rows, columns = np.nonzero(grid)
+        self._grid, self._origin, self._step = sim.navigable_grid()
+        rows, columns = np.nonzero(self._grid)
         # Centres of all cells where the robot can stand, metres.
-        self._places = np.column_stack([columns, rows]) * step + step / 2 + origin
-        self._step = step
+        self._places = np.column_stack([columns, rows]) * self._step + (
+            np.asarray(self._origin) + self._step / 2)
 
-    def sample_position(
-        self, rng: np.random.Generator, wall_distance: float = 0.0,
-    ) -> tuple[float, float] | None:
-        """Draw a place to stand, at least so far from the walls; None if that failed."""
+    def sample_positions(
+        self, rng: np.random.Generator, count: int, wall_distance: float = 0.0,
+    ) -> np.ndarray:
+        """Draw Nx2 places to stand, so far from the walls at least; N is 0 if there are none."""
         xmin, ymin, xmax, ymax = self.sim.room_bounds()
         low = np.array([xmin, ymin]) + wall_distance
         high = np.array([xmax, ymax]) - wall_distance
         places = self._places[((self._places >= low) & (self._places <= high)).all(axis=1)]
         if not len(places):
-            return None
-        offset = rng.uniform(-0.25, 0.25, 2) * self._step
-        x, y = (float(v) for v in places[rng.integers(len(places))] + offset)
-        return (x, y) if self.sim.is_navigable(x, y) else None
+            return places
+        drawn = places[rng.integers(len(places), size=count)]
+        return drawn + rng.uniform(-0.5, 0.5, drawn.shape) * self._step
+
+    def can_stand(self, places: np.ndarray) -> np.ndarray:
+        """Tell for each of Nx2 places whether the robot fits there (by the cell it is in)."""
+        columns, rows = np.floor((places - self._origin) / self._step).astype(int).T
+        height, width = self._grid.shape
+        inside = (columns >= 0) & (rows >= 0) & (columns < width) & (rows < height)
+        result = np.zeros(len(places), bool)
+        result[inside] = self._grid[rows[inside], columns[inside]]
+        return result
 
     def look(self, pose: Pose2D, pixels: int, supersample: int, height: float) -> Picture:
         """Render the square 90 degree view from a base pose."""
@@ -96,8 +104,3 @@ def shrink(rgb: np.ndarray, factor: int) -> np.ndarray:
         return rgb
     height, width = rgb.shape[0] // factor, rgb.shape[1] // factor
     return cv2.resize(rgb, (width, height), interpolation=cv2.INTER_AREA)
-
-
-def quarter_heading(rng: np.random.Generator, jitter: float) -> float:
-    """Draw a heading along a room axis, off by up to ``jitter`` (rad)."""
-    return int(rng.integers(4)) * math.pi / 2 + rng.uniform(-jitter, jitter)
