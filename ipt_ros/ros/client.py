@@ -3,7 +3,7 @@
 The nodes as plain blocking calls, for scripts, the command line and the demo.
 
     with Robot('/ipt') as robot:
-        print(robot.ask('How many chairs are around me?', choices=['1', '2', '3', '4']).answer.text)
+        print(robot.ask('How many chairs are around me?', choices=['1', '2', '3']).answer.text)
 
 Everything is asked over ROS; nothing here knows the model or the simulator.
 """

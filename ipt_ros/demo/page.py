@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The outcomes as one web page that needs nothing beside it."""
+
+import base64
+from collections.abc import Mapping, Sequence
+from html import escape
+import math
+from pathlib import Path
+
+import cv2
+from ipt_ros.demo.record import Outcome
+import numpy as np
+
+_STYLE = Path(__file__).with_name('page.css')
+_TASKS = {
+    'mvc': 'multi-view counting',
+    'pet': 'perspective taking',
+    'free': 'free question',
+}
+
+
+def png(image: np.ndarray) -> bytes:
+    """Return a uint8 (H, W, 3) RGB picture as the bytes of a PNG file."""
+    done, data = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    if not done:
+        raise ValueError(f'cannot encode a picture of shape {image.shape}')
+    return data.tobytes()
+
+
+def page(outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> str:
+    """Return the page as HTML. facts: what is said once about the whole run, by name."""
+    listed = ''.join(
+        f'<li>{escape(name)} <b>{escape(value)}</b></li>' for name, value in facts.items())
+    articles = '\n'.join(_article(number, item) for number, item in enumerate(outcomes, 1))
+    style = _STYLE.read_text(encoding='utf-8')
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>What the robot imagined</title>
+<style>
+{style}</style>
+</head>
+<body>
+<main>
+<h1>What the robot imagined</h1>
+<p class="lead">A simulated robot with four cameras was asked about space that it cannot see, over
+ROS 2. Pictures with a dashed frame were never measured: the model imagined them, then used
+them to answer. The true picture comes from the simulator.</p>
+<ul class="facts">{listed}</ul>
+{articles}
+<footer>The rooms were not part of the training data. The model is small and makes mistakes; how
+often, on hundreds of questions, is in the README.</footer>
+</main>
+</body>
+</html>
+"""
+
+
+def _article(number: int, outcome: Outcome) -> str:
+    request = outcome.request
+    task = _TASKS.get(request.task, request.task)
+    choices = ' &nbsp; '.join(
+        f'{chr(ord("A") + i)}) {escape(choice)}' for i, choice in enumerate(request.choices))
+    return f"""<article>
+<header><h2>{number}. {escape(request.title)}</h2>
+<span class="tag">{task} &middot; {escape(request.over)} &middot; mode {escape(request.mode)}
+&middot; room {request.scene}</span></header>
+<p class="question">{escape(request.question)}</p>
+<p class="choices">{choices}</p>
+{_verdict(outcome)}
+{_inputs(outcome)}
+{_imagination(outcome)}
+{_times(outcome)}
+{_reasoning(outcome)}
+</article>"""
+
+
+def _verdict(outcome: Outcome) -> str:
+    truth = escape(outcome.request.truth)
+    if outcome.error:
+        return f'<p class="verdict wrong"><b>No answer: {escape(outcome.error)}</b></p>'
+    kind = 'right' if outcome.correct else 'wrong'
+    parts = [
+        f'<span class="{kind}">Answer: <b>{escape(outcome.answer)}</b> ({kind})</span>',
+        f'<span>Truth: <b>{truth}</b></span>']
+    if not math.isnan(outcome.confidence):
+        parts.append(f'<span>Confidence: <b>{outcome.confidence:.0%}</b></span>')
+    return f'<p class="verdict">{"".join(parts)}</p>'
+
+
+def _inputs(outcome: Outcome) -> str:
+    cameras = outcome.request.cameras
+    size = 'small' if len(outcome.inputs) > 1 else ''
+    marked = ', target marked' if outcome.request.target else ''
+    figures = [
+        _figure(image, f'camera {name}{marked}', size)
+        for name, image in zip(cameras, outcome.inputs)]
+    return f'<div class="pictures">{"".join(figures)}</div>' if figures else ''
+
+
+def _imagination(outcome: Outcome) -> str:
+    if outcome.imagined is None:
+        return ''
+    figures = [_figure(outcome.imagined, 'imagined by the model', 'imagined')]
+    if outcome.truth_image is not None:
+        figures.append(_figure(outcome.truth_image, 'truth', ''))
+    return f'<div class="pictures">{"".join(figures)}</div>'
+
+
+def _figure(image: np.ndarray, caption: str, kind: str) -> str:
+    data = base64.b64encode(png(image)).decode()
+    return (f'<figure class="{kind}"><img alt="{escape(caption)}" '
+            f'src="data:image/png;base64,{data}"><figcaption>{escape(caption)}</figcaption>'
+            '</figure>')
+
+
+def _times(outcome: Outcome) -> str:
+    total = sum(outcome.phases.values())
+    if not total > 0:
+        return ''
+    spans = ''.join(
+        f'<span style="width:{100 * seconds / total:.2f}%" title="{escape(name)}"></span>'
+        for name, seconds in outcome.phases.items())
+    words = ', '.join(f'{escape(name)} {seconds:.2f} s'
+                      for name, seconds in outcome.phases.items())
+    return f'<div class="phases">{spans}</div><p class="times">{words}</p>'
+
+
+def _reasoning(outcome: Outcome) -> str:
+    if not outcome.reasoning:
+        return ''
+    return (f'<details><summary>All that the model wrote</summary>'
+            f'<pre>{escape(outcome.reasoning)}</pre></details>')

@@ -1,0 +1,273 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The demo: start the robot and the imagination node, ask, show, tidy up."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+import json
+import math
+import os
+from pathlib import Path
+import signal
+import sys
+from time import monotonic
+
+from ipt_ros.demo.page import page, png
+from ipt_ros.demo.processes import ProcessDiedError, Processes
+from ipt_ros.demo.progress import bar, Progress
+from ipt_ros.demo.record import Outcome, Request
+from ipt_ros.demo.story import CAMERAS, plan
+from ipt_ros.demo.table import table
+from ipt_ros.machine import processor
+from ipt_ros.paths import DDS_PROFILE, shared
+
+NAMESPACE = '/ipt'
+PAGE, SUMMARY = 'index.html', 'summary.json'
+
+
+class DemoError(RuntimeError):
+    """The demo cannot run or cannot go on; the message says why."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """checkpoint: folder of the model. seed: of the first room. out: folder for what is made."""
+
+    checkpoint: Path
+    seed: int
+    out: Path
+
+
+def run(options: Options, progress: Progress | None = None) -> int:
+    """
+    Run the demo; return 0 if every question was answered, rightly or wrongly.
+
+    Raises DemoError, and whatever else went wrong, after every process has been stopped.
+    """
+    progress = progress or Progress()
+    if not options.checkpoint.is_dir():
+        raise DemoError(
+            f"no checkpoint at '{options.checkpoint}'; train it with 'make train-nano', or name "
+            'another folder with --checkpoint')
+    environment = graph_environment(os.environ)
+    os.environ.update(environment)  # before rclpy looks: this process joins the graph as well
+    options.out.mkdir(parents=True, exist_ok=True)
+    with _stopped_by_signals(), Processes() as processes:
+        _start(processes, options, environment, progress)
+        requests = _plan(options.seed, progress)
+        outcomes = _ask_all(processes, requests, progress)
+        progress.live('stopping the nodes')
+        codes = processes.stop()
+    progress.step('stopped: ' + ', '.join(f'{name} (exit code {c})' for name, c in codes.items()))
+    _write(options, outcomes, codes, progress)
+    progress.plain('\n' + table(outcomes))
+    progress.plain(f'\nOpen {options.out / PAGE} in a browser.')
+    return 0 if not any(item.error for item in outcomes) and not any(codes.values()) else 1
+
+
+def graph_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the variables that every process of the demo's ROS graph needs.
+
+    Own settings of the user stay. Otherwise the graph keeps to this machine and to a domain of its
+    own, so that neither a robot in the room nor a second demo takes part.
+    """
+    return {
+        'FASTRTPS_DEFAULT_PROFILES_FILE': str(shared(DDS_PROFILE)),
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        # Up to 101: above, DDS ports run into those that Linux hands out to everybody.
+        'ROS_DOMAIN_ID': str(1 + os.getpid() % 101),
+        **environment,
+    }
+
+
+@contextmanager
+def _stopped_by_signals() -> Iterator[None]:
+    """Turn SIGTERM into an exception, as SIGINT is one, so that processes get stopped."""
+    def stop(number, frame):
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _start(
+    processes: Processes, options: Options, environment: dict[str, str], progress: Progress,
+) -> None:
+    progress.step(
+        f"starting two nodes in ROS_DOMAIN_ID {environment['ROS_DOMAIN_ID']}; logs in "
+        f'{options.out}')
+    nodes = {
+        'sim_bridge': {'seed': options.seed},
+        'imagination': {'checkpoint': options.checkpoint.resolve(), 'use_sim_time': 'true'},
+    }
+    modules = {'sim_bridge': 'sim_bridge', 'imagination': 'imagination_node'}
+    for name, parameters in nodes.items():
+        command = [
+            sys.executable, '-m', f'ipt_ros.nodes.{modules[name]}', '--ros-args',
+            '-r', f'__ns:={NAMESPACE}', '--params-file', str(shared(f'config/{name}.yaml'))]
+        for key, value in parameters.items():
+            command += ['-p', f'{key}:={value}']
+        processes.start(name, command, options.out / f'{name}.log', environment)
+
+
+def _plan(seed: int, progress: Progress) -> list[Request]:
+    from ipt_sim import make_simulator  # while the nodes start
+    progress.live('looking for questions')
+    simulator = make_simulator()
+    try:
+        requests = plan(simulator, seed)
+    finally:
+        simulator.close()
+    progress.step(f'{len(requests)} questions in rooms from seed {seed} on')
+    return requests
+
+
+def _ask_all(
+    processes: Processes, requests: list[Request], progress: Progress,
+) -> list[Outcome]:
+    from ipt_ros.ros.client import Robot  # rclpy reads the environment when it is imported
+
+    doing = 'waiting for the cameras'
+
+    def waiting(seconds: float) -> None:
+        processes.check()
+        progress.live(f'{doing} ({seconds:.0f} s)')
+
+    with Robot(NAMESPACE, waiting) as robot:
+        robot.wait_for_cameras(CAMERAS)
+        progress.step('the cameras deliver')
+        doing = 'loading the model'
+        robot.bring_up()
+        progress.step('the imagination node is active')
+        scene, outcomes = None, []
+        for number, request in enumerate(requests, 1):
+            if request.scene != scene:
+                robot.reset(request.scene)
+                scene = request.scene
+            doing = f'question {number}: {request.question}'
+            outcome = _ask(robot, request, progress)
+            progress.step(
+                f'question {number} over the {request.over}: '
+                + (f'FAILED, {outcome.error}' if outcome.error
+                   else f'{outcome.answer} in {outcome.seconds:.1f} s'))
+            outcomes.append(outcome)
+    return outcomes
+
+
+def _ask(robot, request: Request, progress: Progress) -> Outcome:
+    """Put the robot in place and ask, over the service or the action."""
+    from geometry_msgs.msg import PointStamped
+    from ipt_ros.ros.images import to_rgb
+    from ipt_ros.ros.transforms import nanoseconds
+
+    pose = request.pose
+    arrived = robot.teleport(pose.x, pose.y, pose.yaw, request.cameras)
+    target = PointStamped()
+    if request.target is not None:
+        target.header.frame_id = 'map'
+        target.point.x, target.point.y = request.target
+    fields = {
+        'question': request.question, 'choices': list(request.choices), 'task': request.task,
+        'mode': request.mode, 'cameras': list(request.cameras), 'target': target,
+        'return_images': True, 'seed': request.scene}
+    began = monotonic()
+    if request.over == 'action':
+        reply = robot.imagine(lambda feedback: _show(feedback, progress), kind='ask', **fields)
+    else:
+        reply = robot.ask(**fields)
+    seconds = monotonic() - began
+    if not reply.success:
+        return Outcome(request, error=reply.message, seconds=seconds)
+    answer = reply.answer
+    if any(nanoseconds(item.header.stamp) < arrived for item in answer.evidence):
+        return Outcome(request, error='the answer rests on frames from before', seconds=seconds)
+    truth = robot.ground_truth(**request.truth_of) if request.truth_of else None
+    return Outcome(
+        request=request,
+        answer=answer.text,
+        confidence=float(answer.confidence),
+        reasoning=answer.reasoning,
+        seconds=seconds,
+        phases={p.name: p.duration.sec + p.duration.nanosec * 1e-9 for p in answer.phases},
+        model=answer.model_id,
+        inputs=tuple(to_rgb(image) for image in reply.inputs),
+        imagined=to_rgb(reply.imagined[-1].image) if reply.imagined else None,
+        truth_image=to_rgb(truth.image) if truth else None,
+    )
+
+
+def _show(feedback, progress: Progress) -> None:
+    """Show the feedback of the action."""
+    if feedback.steps_total:
+        progress.live(f'{feedback.phase} {bar(feedback.step, feedback.steps_total)}')
+    else:
+        progress.live(f'{feedback.phase} ...')
+
+
+def _write(
+    options: Options, outcomes: list[Outcome], codes: dict[str, int], progress: Progress,
+) -> None:
+    """Write the pictures, the page and the summary."""
+    machine = processor()
+    rows = []
+    for number, outcome in enumerate(outcomes, 1):
+        pictures = dict(zip(
+            [f'camera_{name}' for name in outcome.request.cameras], outcome.inputs))
+        pictures |= {'imagined': outcome.imagined, 'truth': outcome.truth_image}
+        files = {}
+        for name, image in pictures.items():
+            if image is not None:
+                files[name] = f'{number}_{outcome.request.task}_{name}.png'
+                (options.out / files[name]).write_bytes(png(image))
+        rows.append(_row(outcome, files))
+    summary = {
+        'seed': options.seed,
+        'checkpoint': str(options.checkpoint),
+        'machine': machine,
+        'seconds': round(progress.elapsed, 2),
+        'exit_codes': codes,
+        'questions': rows,
+    }
+    (options.out / SUMMARY).write_text(json.dumps(summary, indent=2) + '\n', encoding='utf-8')
+    facts = {
+        'model': next((item.model for item in outcomes if item.model), 'none'),
+        'machine': machine,
+        'rooms from seed': str(options.seed),
+        'right': f'{sum(item.correct for item in outcomes)} of {len(outcomes)}',
+    }
+    (options.out / PAGE).write_text(page(outcomes, facts), encoding='utf-8')
+
+
+def _row(outcome: Outcome, files: dict[str, str]) -> dict:
+    """Return what summary.json says of a question."""
+    request = outcome.request
+    return {
+        'task': request.task,
+        'mode': request.mode,
+        'over': request.over,
+        'scene': request.scene,
+        'pose': [request.pose.x, request.pose.y, request.pose.yaw],
+        'target': list(request.target) if request.target else None,
+        'question': request.question,
+        'choices': list(request.choices),
+        'answer': outcome.answer,
+        'truth': request.truth,
+        'correct': outcome.correct,
+        'confidence': _number(outcome.confidence),
+        'seconds': _number(outcome.seconds),
+        'phases': {name: round(value, 4) for name, value in outcome.phases.items()},
+        'error': outcome.error,
+        'images': files,
+    }
+
+
+def _number(value: float) -> float | None:
+    """Return a number as JSON has it: NaN is none."""
+    return None if math.isnan(value) else round(value, 4)
+
+
+__all__ = ['DemoError', 'Options', 'ProcessDiedError', 'graph_environment', 'run']

@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the package's own files are: in a clone of the repository or in a ROS installation."""
+
+from pathlib import Path
+
+NANO = 'checkpoints/ipt-bagel-nano'
+DDS_PROFILE = 'config/fastdds.xml'
+
+
+class MissingFileError(FileNotFoundError):
+    """A file that belongs to the package is not there."""
+
+
+def shared(name: str) -> Path:
+    """
+    Return a file or folder below `config`, `launch` or `checkpoints`.
+
+    name: its path from the root of the repository, the same below `share/ipt_ros` of an
+    installation. Raises MissingFileError with every place that was looked at.
+    """
+    places = [Path(__file__).resolve().parents[1] / name]
+    try:
+        from ament_index_python.packages import get_package_share_directory
+        places.append(Path(get_package_share_directory('ipt_ros')) / name)
+    except (ImportError, LookupError, OSError):
+        pass  # not installed as a ROS package, or nothing sourced: the clone has to do
+    for place in places:
+        if place.exists():
+            return place
+    raise MissingFileError(
+        f"'{name}' is neither at {' nor at '.join(map(str, places))}; build the workspace and "
+        'source it, or run from a clone of the repository')
