@@ -16,7 +16,8 @@ class NavigableGrid:
     The places where a robot's centre may be, on a 5 cm grid.
 
     bounds: (xmin, ymin, xmax, ymax) of the floor (m). obstacles: convex polygons (N, 2) in metres.
-    radius: of the robot (m). start: only what can be reached from there counts as navigable.
+    radius: of the robot (m), kept clear of obstacles to within half a cell. start: only what can
+    be reached from there counts as navigable.
     """
 
     def __init__(

@@ -134,6 +134,7 @@ class Simulator(Protocol):
 
     Every backend is deterministic: the same seed gives the same scene, the same start pose and, on
     one machine, the same pictures bit for bit. `reset` must be called before anything else.
+    A simulator belongs to the thread that made it, as graphics contexts do.
     """
 
     @property

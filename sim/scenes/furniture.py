@@ -95,7 +95,7 @@ def _table(main: Color) -> list[Part]:
 def _sofa(main: Color) -> list[Part]:
     light = tuple(min(1.0, v + 0.15) for v in main)
     return [
-        box((0, 0), 0.08, (0.85, 1.8, 0.3), main, 'fabric'),
+        box((0, 0), 0.0, (0.85, 1.8, 0.38), main, 'fabric'),
         box((-0.33, 0), 0.38, (0.2, 1.8, 0.45), main, 'fabric'),
         box((0.0, 0.82), 0.38, (0.85, 0.17, 0.22), main),
         box((0.0, -0.82), 0.38, (0.85, 0.17, 0.22), main),
@@ -107,7 +107,7 @@ def _sofa(main: Color) -> list[Part]:
 def _armchair(main: Color) -> list[Part]:
     light = tuple(min(1.0, v + 0.2) for v in main)
     return [
-        box((0, 0), 0.06, (0.78, 0.78, 0.34), main, 'fabric'),
+        box((0, 0), 0.0, (0.78, 0.78, 0.4), main, 'fabric'),
         box((-0.3, 0), 0.4, (0.18, 0.78, 0.5), main, 'fabric'),
         box((0.0, 0.32), 0.4, (0.78, 0.14, 0.2), main),
         box((0.0, -0.32), 0.4, (0.78, 0.14, 0.2), main),
@@ -117,12 +117,12 @@ def _armchair(main: Color) -> list[Part]:
 
 def _bed(main: Color) -> list[Part]:
     return [
-        box((0, 0), 0.1, (2.0, 1.4, 0.2), OAK, 'wood'),
+        box((0, 0), 0.0, (2.0, 1.4, 0.3), OAK, 'wood'),
         box((0, 0), 0.3, (1.96, 1.36, 0.2), WHITE),
         box((0.3, 0), 0.34, (1.4, 1.42, 0.2), main, 'fabric'),
         box((-0.72, 0.34), 0.5, (0.36, 0.55, 0.11), WHITE),
         box((-0.72, -0.34), 0.5, (0.36, 0.55, 0.11), WHITE),
-        box((-1.0, 0), 0.1, (0.08, 1.5, 0.85), OAK, 'wood'),
+        box((-1.0, 0), 0.0, (0.08, 1.5, 0.95), OAK, 'wood'),
     ]
 
 

@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What only the MuJoCo backend has: the pool, the guards, the choice of a platform."""
+
+from dataclasses import replace
+import os
+import subprocess
+import sys
+
+from ipt_sim import EmptyFrameError, gl, RenderingUnavailableError, SimulatorError
+from ipt_sim.bench import machine_name, measure
+from ipt_sim.mujoco_backend import MujocoSimulator
+from ipt_sim.scenes import generate_scene
+import numpy as np
+import pytest
+
+
+@pytest.fixture(scope='module')
+def sim():
+    with MujocoSimulator(max_image_size=(128, 96)) as simulator:
+        yield simulator
+
+
+def test_a_scene_leaves_nothing_behind(sim):
+    """A room with little in it looks the same after a crowded one as in a fresh simulator."""
+    scenes = sorted(range(30), key=lambda seed: len(generate_scene(seed).items))
+    sim.reset(scenes[-1])
+    sim.reset(scenes[0])
+    after = sim.render_topdown((0.0, 0.0), 0.0, 6.0, 96)
+    with MujocoSimulator() as fresh:
+        fresh.reset(scenes[0])
+        np.testing.assert_array_equal(
+            after.rgb, fresh.render_topdown((0.0, 0.0), 0.0, 6.0, 96).rgb
+        )
+
+
+def test_unused_geoms_are_not_drawn(sim):
+    sim.reset(0)
+    parts = sum(len(item.parts) for item in sim.scene.items)
+    shadows = sum(item.blocks for item in sim.scene.items)
+    assert sim._renderer._inside.ngeom == parts + shadows
+    assert sim._renderer._plan.ngeom == parts + shadows - 1  # without the ceiling
+
+
+def test_a_scene_too_large_for_the_pool_is_refused(sim):
+    scene = generate_scene(0)
+    crowd = replace(scene, items=scene.items + (scene.items[-1],) * 40)
+    with pytest.raises(SimulatorError, match='does not fit into the pool'):
+        sim._pool.load(crowd)
+
+
+def test_a_picture_larger_than_the_buffer_is_refused(sim):
+    sim.reset(0)
+    with pytest.raises(SimulatorError, match='max_image_size'):
+        sim.render_topdown((0.0, 0.0), 0.0, 6.0, 2000)
+
+
+@pytest.mark.parametrize('instance', [True, False])
+def test_an_empty_draw_is_noticed(sim, monkeypatch, instance):
+    sim.reset(0)
+    empty = (np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.float32),
+             np.zeros((64, 64), np.int32) if instance else None)
+    monkeypatch.setattr(sim._renderer, 'draw', lambda *_, **__: empty)
+    with pytest.raises(EmptyFrameError, match='graphics driver'):
+        sim.render('front', instance=instance)
+
+
+def test_a_draw_with_holes_is_noticed(sim, monkeypatch):
+    sim.reset(0)
+    holes = np.ones((64, 64), np.int32)
+    holes[:4] = 0
+    frame = (np.full((64, 64, 3), 99, np.uint8), np.ones((64, 64), np.float32), holes)
+    monkeypatch.setattr(sim._renderer, 'draw', lambda *_, **__: frame)
+    with pytest.raises(EmptyFrameError):
+        sim.render('front')
+
+
+def test_bad_radius():
+    with pytest.raises(ValueError, match='robot_radius'):
+        MujocoSimulator(robot_radius=0.0)
+
+
+class TestPlatform:
+    @pytest.fixture(autouse=True)
+    def before_mujoco(self, monkeypatch):
+        """Pretend that nothing was chosen and that mujoco has not been imported yet."""
+        monkeypatch.delenv('MUJOCO_GL', raising=False)
+        monkeypatch.delitem(sys.modules, 'mujoco', raising=False)
+        monkeypatch.setattr(sys, 'platform', 'linux')
+
+    @pytest.mark.parametrize(('egl', 'osmesa', 'expected'), [
+        (True, True, 'egl'), (True, False, 'egl'), (False, True, 'osmesa'),
+    ])
+    def test_egl_first_then_osmesa(self, monkeypatch, egl, osmesa, expected):
+        monkeypatch.setattr(gl, '_egl_works', lambda: egl)
+        monkeypatch.setattr(gl, '_osmesa_works', lambda: osmesa)
+        assert gl.choose_platform() == expected
+        assert os.environ.pop('MUJOCO_GL') == expected
+
+    def test_neither_names_the_packages(self, monkeypatch):
+        monkeypatch.setattr(gl, '_egl_works', lambda: False)
+        monkeypatch.setattr(gl, '_osmesa_works', lambda: False)
+        with pytest.raises(RenderingUnavailableError) as caught:
+            gl.choose_platform()
+        for package in ('libegl1', 'libgl1-mesa-dri', 'libgl1', 'libosmesa6'):
+            assert package in str(caught.value)
+
+    def test_the_user_s_choice_wins(self, monkeypatch):
+        monkeypatch.setenv('MUJOCO_GL', 'glfw')
+        assert gl.choose_platform() == 'glfw'
+
+    def test_missing_libraries_are_no_crash(self, monkeypatch):
+        def missing(name):
+            raise OSError(name)
+
+        monkeypatch.setattr(gl.ctypes, 'CDLL', missing)
+        assert not gl._egl_works()
+        assert not gl._osmesa_works()
+
+
+def test_exit_is_clean_without_close():
+    """A program that forgets to close its simulator must not end in a graphics error."""
+    code = ('from ipt_sim import make_simulator; s = make_simulator(); s.reset(0); '
+            's.render("front"); print("drawn")')
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True,
+                            timeout=120, check=False)
+    assert (result.returncode, result.stdout.strip(), result.stderr) == (0, 'drawn', '')
+
+
+def test_the_protocol_imports_without_a_graphics_library():
+    code = 'import sys, ipt_sim; sys.exit("mujoco" in sys.modules)'
+    assert subprocess.run([sys.executable, '-c', code], timeout=120, check=False).returncode == 0
+
+
+def test_bench_measures_every_row():
+    with MujocoSimulator() as simulator:
+        rows = dict(measure(simulator, seconds=0.0))
+    assert len(rows) == 16
+    assert machine_name()

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+from ipt_sim.navigation import NavigableGrid
+import numpy as np
+import pytest
+
+ROOM = (-2.0, -1.0, 2.0, 1.0)
+
+
+def square(x, y, side):
+    half = side / 2
+    return np.array([[x - half, y - half], [x + half, y - half], [x + half, y + half],
+                     [x - half, y + half]])
+
+
+def test_an_empty_room_is_navigable_up_to_the_robot_s_radius():
+    grid = NavigableGrid(ROOM, [], 0.2, (0.0, 0.0))
+    assert grid.grid.shape == (40, 80)
+    assert (1.7, 0.0) in grid
+    assert (1.85, 0.0) not in grid
+    assert (0.0, -0.7) in grid
+    assert (0.0, -0.85) not in grid
+
+
+@pytest.mark.parametrize('radius', [0.1, 0.25, 0.4])
+def test_the_disc_never_touches_an_obstacle(radius):
+    obstacle = square(0.6, 0.1, 0.3)
+    grid = NavigableGrid(ROOM, [obstacle], radius, (-1.0, 0.0))
+    for x, y in np.random.default_rng(0).uniform(ROOM[:2], ROOM[2:], (3000, 2)):
+        gap = np.hypot(max(abs(x - 0.6) - 0.15, 0), max(abs(y - 0.1) - 0.15, 0))
+        if (x, y) in grid:
+            assert gap >= radius - 0.025  # half a cell: cells are judged by their centre
+        elif gap > radius + 0.1 and abs(x) < 1.9 - radius and abs(y) < 0.9 - radius:
+            raise AssertionError(f'({x}, {y}) is free but not navigable')
+
+
+def test_what_cannot_be_reached_is_not_navigable():
+    wall = np.array([[0.0, -1.0], [0.1, -1.0], [0.1, 1.0], [0.0, 1.0]])
+    grid = NavigableGrid(ROOM, [wall], 0.2, (-1.0, 0.0))
+    assert (-1.0, 0.0) in grid
+    assert (1.0, 0.0) not in grid
+
+
+def test_samples_cover_the_free_area_and_repeat_with_the_seed():
+    grid = NavigableGrid(ROOM, [square(0.0, 0.0, 0.5)], 0.2, (-1.5, 0.0))
+    places = [grid.sample(np.random.default_rng(seed)) for seed in range(200)]
+    assert all(place in grid for place in places)
+    assert {(x > 0, y > 0) for x, y in places} == {
+        (False, False), (False, True), (True, False), (True, True)
+    }
+    assert grid.sample(np.random.default_rng(5)) == places[5]
+
+
+@pytest.mark.parametrize('start', [(0.0, 0.0), (9.0, 0.0), (-2.5, 0.0)])
+def test_a_start_without_room_gives_an_empty_grid(start):
+    grid = NavigableGrid(ROOM, [square(0.0, 0.0, 1.0)], 0.2, start)
+    assert not grid.grid.any()
+    with pytest.raises(ValueError, match='nothing in this scene is navigable'):
+        grid.sample(np.random.default_rng(0))
