@@ -47,7 +47,7 @@ setup(
         (f'share/{NAME}', ['package.xml']),
         *shared('launch', 'config', 'checkpoints/ipt-bagel-nano'),
     ],
-    python_requires='>=3.10',
+    python_requires='>=3.11',
     install_requires=['setuptools'],
     extras_require={'test': ['pytest', 'pytest-timeout', 'hypothesis']},
     zip_safe=True,
