@@ -14,7 +14,14 @@ import os
 from pathlib import Path
 import time
 
-from ipt_training.examples import ExampleSource, generate_example, GENERATED_TASKS
+from ipt_ros.spatial import Question
+from ipt_training.examples import (
+    EVALUATION_SEED,
+    ExampleSource,
+    generate_example,
+    GENERATED_TASKS,
+    scene_seeds,
+)
 from ipt_training.store import save_shard, StoreError, SUFFIX
 from tqdm import tqdm
 
@@ -41,6 +48,10 @@ def generate(
     Shards that exist already are kept. Return the report, which is also written to
     ``dataset.json``. Raise StoreError when ``out`` holds examples made in another way.
     """
+    if seed < EVALUATION_SEED <= scene_seeds(seed, number - 1)[-1]:
+        raise StoreError(
+            f'{number} examples from seed {seed} on would reach into the evaluation scenes (from '
+            f'{EVALUATION_SEED} on); use a smaller seed or fewer examples')
     recipe = {'seed': seed, 'shard_size': shard_size, 'backend': backend}
     report = _opened(out, recipe)
     jobs = [
@@ -70,10 +81,11 @@ def summarise(shards: dict[str, dict]) -> dict:
     total: dict = {'tasks': {}, 'rejections': Counter(), 'seconds': 0.0}
     for shard in shards.values():
         task = total['tasks'].setdefault(
-            shard['task'], {'asked_for': 0, 'examples': 0, 'questions': Counter()})
+            shard['task'], {'asked_for': 0, 'examples': 0, 'questions': 0, 'kinds': Counter()})
         task['asked_for'] += shard['stop'] - shard['start']
         task['examples'] += shard['examples']
-        task['questions'].update(shard['questions'])
+        task['questions'] += shard['questions']
+        task['kinds'].update(shard['kinds'])
         total['rejections'].update(shard['rejections'])
         total['seconds'] += shard['seconds']
     return total
@@ -84,8 +96,8 @@ def print_report(report: dict) -> None:
     summary = report['summary']
     for task, numbers in summary['tasks'].items():
         print(f"{task}: {numbers['examples']} examples of {numbers['asked_for']} asked for, "
-              f"{sum(numbers['questions'].values())} questions")
-        for kind, count in sorted(numbers['questions'].items()):
+              f"{numbers['questions']} questions")
+        for kind, count in sorted(numbers['kinds'].items()):
             print(f'  {kind:44} {count:8}')
     print('turned down on the way:')
     for reason, count in sorted(summary['rejections'].items()):
@@ -111,22 +123,24 @@ def _make_shard(job: tuple[str, int, int, Path]) -> tuple[Path, dict]:
     examples = [_source.make(task, index) for index in range(start, stop)]
     examples = [example for example in examples if example is not None]
     save_shard(path, examples)
-    questions = Counter()
-    for example in examples:
-        for question in example.questions:
-            questions[question.subtask] += 1
-            questions[f'answer {question.answer}'] += 1
-            if 'count' in question.metadata:
-                questions[f"count {question.metadata['count']}"] += 1
+    questions = [question for example in examples for question in example.questions]
     return path, {
         'task': task,
         'start': start,
         'stop': stop,
         'examples': len(examples),
-        'questions': questions,
+        'questions': len(questions),
+        'kinds': Counter(kind for question in questions for kind in _kinds(question)),
         'rejections': dict(_source.rejections),
         'seconds': time.perf_counter() - began,
     }
+
+
+def _kinds(question: Question) -> list[str]:
+    """Return all that should come out about equally often."""
+    return [question.subtask, f'answer {question.answer}'] + [
+        f'{name} {question.metadata[name]}' for name in ('count', 'turn', 'category')
+        if name in question.metadata]
 
 
 def _shard(out: Path, task: str, number: int) -> Path:
