@@ -7,8 +7,8 @@ from html import escape
 import math
 from pathlib import Path
 
-import cv2
 from ipt_ros.demo.record import Outcome
+from ipt_ros.pictures import png
 import numpy as np
 
 _STYLE = Path(__file__).with_name('page.css')
@@ -17,14 +17,6 @@ _TASKS = {
     'pet': 'perspective taking',
     'free': 'free question',
 }
-
-
-def png(image: np.ndarray) -> bytes:
-    """Return a uint8 (H, W, 3) RGB picture as the bytes of a PNG file."""
-    done, data = cv2.imencode('.png', cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
-    if not done:
-        raise ValueError(f'cannot encode a picture of shape {image.shape}')
-    return data.tobytes()
 
 
 def page(outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo: start the robot and the imagination node, ask, show, tidy up."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 import json
@@ -9,19 +9,24 @@ import math
 import os
 from pathlib import Path
 import signal
-import sys
 from time import monotonic
 
-from ipt_ros.demo.page import page, png
-from ipt_ros.demo.processes import ProcessDiedError, Processes
-from ipt_ros.demo.progress import bar, Progress
+from geometry_msgs.msg import PointStamped
+from ipt_ros.asking import phases, show
+from ipt_ros.demo.page import page
 from ipt_ros.demo.record import Outcome, Request
 from ipt_ros.demo.story import CAMERAS, plan
 from ipt_ros.demo.table import table
+from ipt_ros.graph import graph_environment, NAMESPACE, node_command
 from ipt_ros.machine import processor
-from ipt_ros.paths import DDS_PROFILE, shared
+from ipt_ros.pictures import png
+from ipt_ros.processes import Processes
+from ipt_ros.progress import Progress
+from ipt_ros.ros.client import Robot
+from ipt_ros.ros.images import to_rgb
+from ipt_ros.ros.transforms import nanoseconds
+from ipt_sim import make_simulator
 
-NAMESPACE = '/ipt'
 PAGE, SUMMARY = 'index.html', 'summary.json'
 
 
@@ -50,7 +55,7 @@ def run(options: Options, progress: Progress | None = None) -> int:
             f"no checkpoint at '{options.checkpoint}'; train it with 'make train-nano', or name "
             'another folder with --checkpoint')
     environment = graph_environment(os.environ)
-    os.environ.update(environment)  # before rclpy looks: this process joins the graph as well
+    os.environ.update(environment)  # this process joins the graph as well
     options.out.mkdir(parents=True, exist_ok=True)
     with _stopped_by_signals(), Processes() as processes:
         _start(processes, options, environment, progress)
@@ -63,22 +68,6 @@ def run(options: Options, progress: Progress | None = None) -> int:
     progress.plain('\n' + table(outcomes))
     progress.plain(f'\nOpen {options.out / PAGE} in a browser.')
     return 0 if not any(item.error for item in outcomes) and not any(codes.values()) else 1
-
-
-def graph_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    """
-    Return the variables that every process of the demo's ROS graph needs.
-
-    Own settings of the user stay. Otherwise the graph keeps to this machine and to a domain of its
-    own, so that neither a robot in the room nor a second demo takes part.
-    """
-    return {
-        'FASTRTPS_DEFAULT_PROFILES_FILE': str(shared(DDS_PROFILE)),
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-        # Up to 101: above, DDS ports run into those that Linux hands out to everybody.
-        'ROS_DOMAIN_ID': str(1 + os.getpid() % 101),
-        **environment,
-    }
 
 
 @contextmanager
@@ -102,21 +91,15 @@ def _start(
         f'{options.out}')
     nodes = {
         'sim_bridge': {'seed': options.seed},
-        'imagination': {'checkpoint': options.checkpoint.resolve(), 'use_sim_time': 'true'},
+        'imagination': {'checkpoint': options.checkpoint.resolve(), 'use_sim_time': True},
     }
-    modules = {'sim_bridge': 'sim_bridge', 'imagination': 'imagination_node'}
     for name, parameters in nodes.items():
-        command = [
-            sys.executable, '-m', f'ipt_ros.nodes.{modules[name]}', '--ros-args',
-            '-r', f'__ns:={NAMESPACE}', '--params-file', str(shared(f'config/{name}.yaml'))]
-        for key, value in parameters.items():
-            command += ['-p', f'{key}:={value}']
-        processes.start(name, command, options.out / f'{name}.log', environment)
+        processes.start(
+            name, node_command(name, parameters), options.out / f'{name}.log', environment)
 
 
 def _plan(seed: int, progress: Progress) -> list[Request]:
-    from ipt_sim import make_simulator  # while the nodes start
-    progress.live('looking for questions')
+    progress.live('looking for questions')  # while the nodes start
     simulator = make_simulator()
     try:
         requests = plan(simulator, seed)
@@ -129,8 +112,6 @@ def _plan(seed: int, progress: Progress) -> list[Request]:
 def _ask_all(
     processes: Processes, requests: list[Request], progress: Progress,
 ) -> list[Outcome]:
-    from ipt_ros.ros.client import Robot  # rclpy reads the environment when it is imported
-
     doing = 'waiting for the cameras'
 
     def waiting(seconds: float) -> None:
@@ -158,12 +139,8 @@ def _ask_all(
     return outcomes
 
 
-def _ask(robot, request: Request, progress: Progress) -> Outcome:
+def _ask(robot: Robot, request: Request, progress: Progress) -> Outcome:
     """Put the robot in place and ask, over the service or the action."""
-    from geometry_msgs.msg import PointStamped
-    from ipt_ros.ros.images import to_rgb
-    from ipt_ros.ros.transforms import nanoseconds
-
     pose = request.pose
     arrived = robot.teleport(pose.x, pose.y, pose.yaw, request.cameras)
     target = PointStamped()
@@ -176,7 +153,7 @@ def _ask(robot, request: Request, progress: Progress) -> Outcome:
         'return_images': True, 'seed': request.scene}
     began = monotonic()
     if request.over == 'action':
-        reply = robot.imagine(lambda feedback: _show(feedback, progress), kind='ask', **fields)
+        reply = robot.imagine(lambda feedback: show(feedback, progress), kind='ask', **fields)
     else:
         reply = robot.ask(**fields)
     seconds = monotonic() - began
@@ -192,20 +169,12 @@ def _ask(robot, request: Request, progress: Progress) -> Outcome:
         confidence=float(answer.confidence),
         reasoning=answer.reasoning,
         seconds=seconds,
-        phases={p.name: p.duration.sec + p.duration.nanosec * 1e-9 for p in answer.phases},
+        phases=phases(answer),
         model=answer.model_id,
         inputs=tuple(to_rgb(image) for image in reply.inputs),
         imagined=to_rgb(reply.imagined[-1].image) if reply.imagined else None,
         truth_image=to_rgb(truth.image) if truth else None,
     )
-
-
-def _show(feedback, progress: Progress) -> None:
-    """Show the feedback of the action."""
-    if feedback.steps_total:
-        progress.live(f'{feedback.phase} {bar(feedback.step, feedback.steps_total)}')
-    else:
-        progress.live(f'{feedback.phase} ...')
 
 
 def _write(
@@ -269,5 +238,3 @@ def _number(value: float) -> float | None:
     """Return a number as JSON has it: NaN is none."""
     return None if math.isnan(value) else round(value, 4)
 
-
-__all__ = ['DemoError', 'Options', 'ProcessDiedError', 'graph_environment', 'run']

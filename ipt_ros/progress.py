@@ -40,6 +40,13 @@ class Progress:
         elif monotonic() - self._last_live > _QUIET:
             self.step(f'  {text}')
 
+    def clear(self) -> None:
+        """Take the live line away."""
+        if self._terminal and self._width:
+            self._output.write('\r' + ' ' * self._width + '\r')
+            self._output.flush()
+            self._width = 0
+
     def plain(self, text: str) -> None:
         """Print text as it is."""
         self._write(text, end='\n')

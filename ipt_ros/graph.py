@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How the nodes are started where no `ros2 launch` is: what launch/demo.launch.py says, again."""
+
+from collections.abc import Mapping
+import os
+import sys
+from typing import Any
+
+from ipt_ros.paths import DDS_PROFILE, shared
+
+NAMESPACE = '/ipt'
+_MODULES = {
+    'sim_bridge': 'ipt_ros.nodes.sim_bridge',
+    'imagination': 'ipt_ros.nodes.imagination_node',
+}
+
+
+def node_command(name: str, parameters: Mapping[str, Any]) -> list[str]:
+    """Return the command of a node with the parameters of its file, and these over them."""
+    command = [
+        sys.executable, '-m', _MODULES[name], '--ros-args', '-r', f'__ns:={NAMESPACE}',
+        '--params-file', str(shared(f'config/{name}.yaml'))]
+    for key, value in parameters.items():
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        command += ['-p', f'{key}:={text}']
+    return command
+
+
+def graph_environment(environment: Mapping[str, str]) -> dict[str, str]:
+    """
+    Return the environment of every process of a ROS graph that keeps to itself.
+
+    Own settings of the user stay. Otherwise the graph keeps to this machine and to a domain of its
+    own, so that neither a robot in the room nor a second demo takes part.
+    """
+    return {
+        'FASTRTPS_DEFAULT_PROFILES_FILE': str(shared(DDS_PROFILE)),
+        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
+        # Up to 101: above, DDS ports run into those that Linux hands out to everybody.
+        'ROS_DOMAIN_ID': str(1 + os.getpid() % 101),
+        **environment,
+    }
