@@ -6,11 +6,12 @@ from .errors import BagelError, Cancelled, CheckpointError, ConfigError, InputEr
 from .loss import Loss
 from .model import Bagel
 from .packing import Batch, Dropout, ImageSegment, pack, TextSegment
+from .precision import fast_dtype
 from .tokenizer import Tokenizer
 from .vae import Vae
 
 __all__ = [
     'Bagel', 'BagelConfig', 'BagelError', 'Batch', 'Cancelled', 'CheckpointError', 'ConfigError',
     'Dropout', 'Guidance', 'ImageSegment', 'InputError', 'LlmConfig', 'Loss', 'ResizeRule',
-    'Sampling', 'TextSegment', 'Tokenizer', 'Vae', 'VaeConfig', 'VitConfig', 'pack',
+    'Sampling', 'TextSegment', 'Tokenizer', 'Vae', 'VaeConfig', 'VitConfig', 'fast_dtype', 'pack',
 ]

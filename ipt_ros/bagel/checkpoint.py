@@ -38,9 +38,13 @@ def load(cls: type, source: str | Path, device: str | torch.device, dtype: torch
     """
     Build a model from a folder, or from a Hugging Face id that is fetched to the local cache.
 
-    The VAE stays in float32 even under a narrower `dtype`: it is small, and its pictures are not
-    as good in bfloat16. `config` overrides the folder's JSON files.
+    `dtype` None means float32 on a CPU, where bfloat16 is rarely fast and never needed to save
+    room for a model that runs there, and the stored type elsewhere. The VAE stays in float32 in
+    any case: it is small, and its pictures are not as good in bfloat16. `config` overrides the
+    folder's JSON files.
     """
+    if dtype is None and torch.device(device).type == 'cpu':
+        dtype = torch.float32
     folder = locate(source)
     config = config or BagelConfig.from_folder(folder)
     with torch.device('meta'):
