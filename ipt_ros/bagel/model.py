@@ -109,7 +109,8 @@ class Bagel(nn.Module):
         """
         Load a checkpoint folder or a Hugging Face id; see `checkpoint.load`.
 
-        `dtype` None means float32 on a CPU, the stored type elsewhere. Raises CheckpointError, ConfigError.
+        `dtype` None means float32 on a CPU, the stored type elsewhere.
+        Raises CheckpointError, ConfigError.
         """
         return checkpoint.load(cls, source, device, dtype, config)
 
