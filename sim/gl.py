@@ -56,22 +56,24 @@ def choose_platform() -> str:
     """
     Set MUJOCO_GL unless the user did: EGL where it works, else OSMesa. Returns the choice.
 
-    Raises RenderingUnavailableError when neither is there. Does nothing once mujoco is imported.
+    Raises RenderingUnavailableError when neither works, or what the user chose does not. Does
+    nothing once mujoco is imported.
     """
     # One renderer process a core is the fast way to run many; Mesa's own threads only get in the
     # way of that, and at camera sizes they gain nothing.
     os.environ.setdefault('LP_NUM_THREADS', '1')
-    chosen = os.environ.get('MUJOCO_GL')
-    if chosen or 'mujoco' in sys.modules or not sys.platform.startswith('linux'):
-        return chosen or ''
-    if _egl_works():
-        chosen = 'egl'
-    elif _osmesa_works():
-        chosen = 'osmesa'
-    else:
-        raise RenderingUnavailableError(
-            'cannot draw without a display: neither EGL nor OSMesa works here. '
-            f'Install them with: apt-get install {APT_PACKAGES}'
-        )
-    os.environ['MUJOCO_GL'] = chosen
-    return chosen
+    wish = os.environ.get('MUJOCO_GL', '').lower()
+    probes = {'egl': _egl_works, 'osmesa': _osmesa_works}
+    if 'mujoco' in sys.modules or not sys.platform.startswith('linux'):
+        return wish
+    if wish and wish not in probes:
+        return wish  # glfw and what else MuJoCo may know
+    for platform in [wish] if wish else probes:
+        if probes[platform]():
+            os.environ['MUJOCO_GL'] = platform
+            return platform
+    tried = f'MUJOCO_GL={wish} does not work' if wish else 'neither EGL nor OSMesa works'
+    raise RenderingUnavailableError(
+        f'cannot draw without a display: {tried} on this machine. '
+        f'Install what is missing with: apt-get install {APT_PACKAGES}'
+    )

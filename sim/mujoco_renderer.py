@@ -8,6 +8,7 @@ by multisampling), and, for depth and instances together, one draw of flat ids.
 """
 
 import atexit
+import threading
 import weakref
 
 from ipt_ros.geometry import OrthographicCamera, PinholeCamera
@@ -25,6 +26,7 @@ class OffscreenRenderer:
 
     def __init__(self, pool: ScenePool):
         self._pool = pool
+        self._thread = threading.get_ident()
         visual = pool.model.vis
         self._size = (int(visual.global_.offwidth), int(visual.global_.offheight))
         # The depth formula must use the planes that the graphics library sees, in its precision.
@@ -93,6 +95,11 @@ class OffscreenRenderer:
             )
         if self._context is None:
             raise SimulatorError('the renderer is closed')
+        if threading.get_ident() != self._thread:
+            raise SimulatorError(
+                'this simulator was made by another thread: graphics contexts stay with theirs, '
+                'so make and use a simulator in one thread'
+            )
         scene = self._inside if ceiling else self._plan
         self._aim(scene, intrinsics, world_from_optical)
         self._gl.make_current()

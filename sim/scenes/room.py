@@ -105,7 +105,7 @@ def _against_wall(
 def _anywhere(
     item: Item, places: _Places, size: tuple[float, float], rng: np.random.Generator
 ) -> Pose2D | None:
-    del size  # placed by what is free alone
+    del size  # the free places know it already; _against_wall has the same signature
     # Where space is short an item fits only along the walls: that is what the last try is for.
     for yaw in (*rng.uniform(-math.pi, math.pi, 3), math.pi / 2 * int(rng.integers(4))):
         spots = places.fits(_footprint_extents(item, float(yaw)))
@@ -162,11 +162,6 @@ def _walls(
             box((face + 0.005, 0), 0.0, (0.01, length, 0.1), trim),
         ), pose, 'white', structural=True))
     return walls
-
-
-_FIXTURES: dict[str, tuple[float, float]] = {  # name -> width, height of its lower edge
-    'door': (0.9, 0.0), 'window': (1.2, 0.9), 'painting': (0.8, 1.2),
-}
 
 
 def _fixture(name: str, pose: Pose2D, rng: np.random.Generator) -> Item:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What every backend of the `Simulator` protocol has to do."""
 
+import colorsys
 from dataclasses import replace
 import hashlib
 import math
@@ -141,6 +142,25 @@ class TestFrames:
             assert frame.depth.min() > 0  # the room is closed
             assert frame.intrinsics == camera.intrinsics
             assert isinstance(frame.intrinsics, PinholeCamera)
+
+    def test_colours_show_where_the_ids_are(self, sim):
+        """The picture and the ids must be the same way up: objects have the colour they say."""
+        hues = {'red': 0, 'orange': 28, 'lime': 83, 'cyan': 184, 'purple': 280,
+                'magenta': 322}
+        checked = 0
+        for seed in range(12):
+            sim.reset(seed)
+            named = {item.id: item.color for item in sim.objects() if item.color in hues}
+            for frame in (sim.render('front'), sim.render_topdown((0.0, 0.0), 0.4, 6.0, 128)):
+                for number, color in named.items():
+                    mask = frame.instance == number
+                    if mask.sum() < 60:
+                        continue
+                    shown = np.median(frame.rgb[mask], axis=0) / 255
+                    hue = colorsys.rgb_to_hsv(*shown)[0] * 360
+                    assert abs((hue - hues[color] + 180) % 360 - 180) < 25, (seed, color, hue)
+                    checked += 1
+        assert checked >= 15
 
     def test_a_name_is_the_camera_of_that_name(self, sim):
         for camera in sim.cameras:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What only the MuJoCo backend has: the pool, the guards, the choice of a platform."""
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 import os
 import subprocess
@@ -74,6 +75,13 @@ def test_a_draw_with_holes_is_noticed(sim, monkeypatch):
         sim.render('front')
 
 
+def test_another_thread_is_told_so(sim):
+    sim.reset(0)
+    with ThreadPoolExecutor(1) as pool, pytest.raises(SimulatorError, match='another thread'):
+        pool.submit(sim.render, 'front').result()
+    assert sim.render('front').rgb.any()
+
+
 def test_bad_radius():
     with pytest.raises(ValueError, match='robot_radius'):
         MujocoSimulator(robot_radius=0.0)
@@ -86,6 +94,8 @@ class TestPlatform:
         monkeypatch.delenv('MUJOCO_GL', raising=False)
         monkeypatch.delitem(sys.modules, 'mujoco', raising=False)
         monkeypatch.setattr(sys, 'platform', 'linux')
+        yield
+        os.environ.pop('MUJOCO_GL', None)  # what the choice left; monkeypatch restores the rest
 
     @pytest.mark.parametrize(('egl', 'osmesa', 'expected'), [
         (True, True, 'egl'), (True, False, 'egl'), (False, True, 'osmesa'),
@@ -94,7 +104,7 @@ class TestPlatform:
         monkeypatch.setattr(gl, '_egl_works', lambda: egl)
         monkeypatch.setattr(gl, '_osmesa_works', lambda: osmesa)
         assert gl.choose_platform() == expected
-        assert os.environ.pop('MUJOCO_GL') == expected
+        assert os.environ['MUJOCO_GL'] == expected
 
     def test_neither_names_the_packages(self, monkeypatch):
         monkeypatch.setattr(gl, '_egl_works', lambda: False)
@@ -107,6 +117,12 @@ class TestPlatform:
     def test_the_user_s_choice_wins(self, monkeypatch):
         monkeypatch.setenv('MUJOCO_GL', 'glfw')
         assert gl.choose_platform() == 'glfw'
+
+    def test_a_choice_that_cannot_work_is_named(self, monkeypatch):
+        monkeypatch.setenv('MUJOCO_GL', 'egl')
+        monkeypatch.setattr(gl, '_egl_works', lambda: False)
+        with pytest.raises(RenderingUnavailableError, match='MUJOCO_GL=egl.*libegl1'):
+            gl.choose_platform()
 
     def test_missing_libraries_are_no_crash(self, monkeypatch):
         def missing(name):
