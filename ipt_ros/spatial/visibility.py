@@ -25,19 +25,24 @@ class Sighting:
 def sightings(instance: np.ndarray, min_pixels: int = 1) -> dict[int, Sighting]:
     """Return a sighting for each id > 0 in an integer HxW image that covers enough pixels."""
     height, width = instance.shape
-    flat = instance.ravel()
-    ids, inverse, counts = np.unique(flat, return_inverse=True, return_counts=True)
-    columns = np.tile(np.arange(width), height)
-    rows = np.repeat(np.arange(height), width)
-    mean_u = (np.bincount(inverse, columns) / counts + 0.5) / width
-    mean_v = (np.bincount(inverse, rows) / counts + 0.5) / height
-    first = np.full(len(ids), width)
-    last = np.zeros(len(ids), int)
-    np.minimum.at(first, inverse, columns)
-    np.maximum.at(last, inverse, columns)
-    return {
-        int(ids[k]): Sighting(
-            counts[k] / flat.size, float(mean_u[k]), float(mean_v[k]),
-            first[k] / width, (last[k] + 1) / width)
-        for k in range(len(ids)) if ids[k] > 0 and counts[k] >= min_pixels
-    }
+    number = int(instance.max(initial=0)) + 1
+    ids = np.where(instance > 0, instance, 0).astype(np.int64)
+    # How many pixels an id has in each column and in each row.
+    in_column = np.bincount(
+        (ids * width + np.arange(width)).ravel(), minlength=number * width).reshape(number, width)
+    in_row = np.bincount(
+        (ids * height + np.arange(height)[:, None]).ravel(), minlength=number * height,
+    ).reshape(number, height)
+    pixels = in_row.sum(axis=1)
+    found = {}
+    for key in np.nonzero(pixels >= max(min_pixels, 1))[0]:
+        if key == 0:
+            continue
+        columns = np.nonzero(in_column[key])[0]
+        found[int(key)] = Sighting(
+            area=pixels[key] / instance.size,
+            u=(in_column[key] @ np.arange(width) / pixels[key] + 0.5) / width,
+            v=(in_row[key] @ np.arange(height) / pixels[key] + 0.5) / height,
+            u_min=columns[0] / width,
+            u_max=(columns[-1] + 1) / width)
+    return found
