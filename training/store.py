@@ -90,9 +90,13 @@ def load_examples(
 def _rows(path: Path, columns: list[str]) -> Iterator[dict]:
     try:
         with pq.ParquetFile(path) as file:
+            missing = set(columns) - set(file.schema_arrow.names)
+            if missing:
+                raise StoreError(f"'{path}' has no column {sorted(missing)}; it holds data of "
+                                 'another kind than python -m ipt_training.generate writes')
             for batch in file.iter_batches(64, columns=columns):
                 yield from batch.to_pylist()
-    except (pa.ArrowInvalid, KeyError, OSError) as error:
+    except (pa.ArrowInvalid, OSError) as error:
         raise StoreError(
             f"cannot read '{path}' ({error}); delete it and generate again to replace it"
         ) from error

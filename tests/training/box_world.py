@@ -20,6 +20,7 @@ class BoxWorld:
     """Implements the parts of `ipt_sim.Simulator` that looking needs."""
 
     half = 2.5
+    colors = ((np.arange(64)[:, None] * [37, 91, 151] + [90, 40, 10]) % 200 + 30).astype(np.uint8)
 
     def __init__(self, boxes: list[SceneObject] | None = None):
         """Use the given boxes in every scene, or draw some from the seed."""
@@ -33,7 +34,7 @@ class BoxWorld:
             SceneObject(
                 10 + k, NAMES[rng.integers(len(NAMES))],
                 (*(float(v) for v in rng.uniform(-2.2, 2.2, 2)), 0.3), (0.4, 0.4, 0.6), 0.0, 'red')
-            for k in range(8)
+            for k in range(7)
         ]
 
     def objects(self) -> list[SceneObject]:
@@ -104,8 +105,7 @@ class BoxWorld:
             place = origins + distance[:, None] * directions
             inside = (np.abs(place[:, :2]) <= self.half + 1e-6).all(1) & (place[:, 2] < 2.5)
             hit(distance, inside & (place[:, 2] > -1e-6), number)
-        colors = (np.arange(64)[:, None] * [37, 91, 151] + [90, 40, 10]) % 200 + 30
         return Frame(
-            colors[ids].astype(np.uint8).reshape(*shape, 3),
+            self.colors[ids].reshape(*shape, 3),
             np.where(np.isfinite(nearest), nearest, 0).astype(np.float32).reshape(shape),
             ids.reshape(shape), pose, intrinsics)

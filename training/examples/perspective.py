@@ -252,8 +252,9 @@ def _mark(scene: Scene, before: Picture, target: Pose2D, variant: str) -> np.nda
     if scene.objects[frame.instance[row, column]].name not in FLOOR_CLASSES:
         raise TargetOccludedError('the target is hidden by furniture')
     marked = draw_cross(frame.rgb, place.uv)
-    difference = np.abs(marked.astype(int) - frame.rgb).sum(axis=2)
-    if difference[difference > 0].mean() < _MIN_CONTRAST:
+    inked = draw_cross(np.zeros_like(frame.rgb), place.uv)[..., 0] > 127
+    difference = np.abs(marked.astype(int) - frame.rgb).sum(axis=2)[inked]
+    if np.median(difference) < _MIN_CONTRAST:
         raise MarkNotVisibleError('the red X does not stand out from the floor there')
     if variant == 'with_arrow':
         ends = facing_arrow(frame.intrinsics, frame.world_from_optical, point, target.yaw)
