@@ -86,7 +86,7 @@ class AskRequest:
 
 @dataclass(frozen=True)
 class ViewRequest:
-    """What would a camera see that stands at `target` (x, y, z on the floor) and looks to yaw?"""
+    """What a camera would see that stands at `target` (x, y, z on the floor) and faces yaw."""
 
     target: tuple[float, float, float]
     yaw: float
@@ -96,7 +96,7 @@ class ViewRequest:
 
 @dataclass(frozen=True)
 class BevRequest:
-    """What is around the robot, from above? Metres; size 0: the whole map; resolution 0: its."""
+    """What is around the robot, from above. Metres; size 0: the whole map; resolution 0: its."""
 
     centre: tuple[float, float] = (0.0, 0.0)
     size: float = 0.0

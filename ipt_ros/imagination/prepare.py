@@ -20,14 +20,16 @@ from ipt_ros.imagination.data import (
 )
 from ipt_ros.spatial import (
     draw_cross,
-    errors as spatial_errors,
     get_task,
     guess_task,
     locate_target,
     MarkedTarget,
-    Question,
     quarter_turn,
+    Question,
     Task,
+)
+from ipt_ros.spatial import (
+    errors as spatial_errors,
 )
 import numpy as np
 
@@ -166,8 +168,8 @@ def _prepare_bev(views: Sequence[View], request: BevRequest, options: Options) -
     views = _chosen(views, request.cameras)
     if views[0].base_from_optical is None:
         raise ImaginationError(Code.NO_TRANSFORM, (
-            f"camera '{views[0].name}': {views[0].problem or 'no transform'}; it is needed to know "
-            'which way is up in the map'))
+            f"camera '{views[0].name}': {views[0].problem or 'no transform'}; it is needed to "
+            'know which way is up in the map'))
     yaw, reach = heading(views[0]), (options.map_size + size) / 2
     forward = math.cos(yaw) * request.centre[0] + math.sin(yaw) * request.centre[1]
     left = math.cos(yaw) * request.centre[1] - math.sin(yaw) * request.centre[0]
@@ -178,7 +180,8 @@ def _prepare_bev(views: Sequence[View], request: BevRequest, options: Options) -
     task = get_task('mvc')
     images = tuple(view.image for view in views)
     task.check_images(images)
-    return Prepared(request, task, task.imagination_question(), 'imagine', tuple(views), images)
+    return Prepared(
+        request, task, task.imagination_question(), 'imagine', tuple(views), images)
 
 
 def heading(view: View) -> float:
@@ -241,4 +244,4 @@ def _best_view(
     order = [*_TARGET_CODES.values(), Code.NO_CAMERA_INFO, Code.NO_TRANSFORM]
     code = min((code for code, _, _ in reasons), key=order.index)
     raise ImaginationError(code, '; '.join(
-        f"camera '{name}': {reason}" for found_code, name, reason in reasons if found_code == code))
+        f"camera '{name}': {reason}" for other, name, reason in reasons if other == code))

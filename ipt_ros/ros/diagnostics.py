@@ -11,7 +11,9 @@ OK, WARN, ERROR, STALE = (
     DiagnosticStatus.OK, DiagnosticStatus.WARN, DiagnosticStatus.ERROR, DiagnosticStatus.STALE)
 
 
-def status(level: bytes, message: str, values: Mapping[str, Any] | None = None) -> DiagnosticStatus:
+def status(
+    level: bytes, message: str, values: Mapping[str, Any] | None = None,
+) -> DiagnosticStatus:
     """Return a status; values of any type become text."""
     return DiagnosticStatus(
         level=level, message=message,
@@ -22,7 +24,7 @@ class Diagnostics:
     """Publishes what its checks return; a check is a function without arguments."""
 
     def __init__(self, node: Node, hardware_id: str, checks: Mapping[str, Callable[[], Any]]):
-        """`checks`: a name (what is checked) and the function that returns a DiagnosticStatus."""
+        """Take `checks`: names of what is checked, and functions that return the status."""
         self._node = node
         self._hardware_id = hardware_id
         self._checks = dict(checks)

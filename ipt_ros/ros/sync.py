@@ -149,9 +149,9 @@ class FrameSynchronizer:
                     return picked
         spread = {name: self._histories[name].newest.stamp for name in cameras}
         raise NotSynchronisedError(
-            f'no frames of {_names(cameras)} lie within {self._slop / 1e9:.3f} s; their newest are '
-            f'{(max(spread.values()) - min(spread.values())) / 1e9:.3f} s apart. Synchronise the '
-            "cameras or raise the parameter 'slop'.")
+            f'no frames of {_names(cameras)} lie within {self._slop / 1e9:.3f} s; their newest '
+            f'are {(max(spread.values()) - min(spread.values())) / 1e9:.3f} s apart. Synchronise '
+            "the cameras or raise the parameter 'slop'.")
 
     def _check_alive(self, cameras: list[str], now: int) -> None:
         """Raise where a needed camera has no frame that is fresh."""

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Between the imagination node's messages and the plain data of `ipt_ros.imagination`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+import math
+
+from builtin_interfaces.msg import Duration
+from geometry_msgs.msg import PointStamped, PoseStamped
+from ipt_interfaces.action import Imagine
+from ipt_interfaces.msg import Answer, Evidence, ImaginedImage, Phase
+from ipt_interfaces.srv import Ask
+from ipt_ros.geometry import compose, matrix_from_quaternion, OrthographicCamera, Pose2D
+from ipt_ros.imagination import (
+    AskRequest,
+    BevRequest,
+    check_ask,
+    Code,
+    Grid,
+    ImaginationError,
+    Imagined,
+    Request,
+    Result,
+    ViewRequest,
+)
+from ipt_ros.ros.cameras import Observation
+from ipt_ros.ros.images import from_rgb
+from ipt_ros.ros.messages import camera_info, pose_message, time_message
+from ipt_ros.ros.transforms import nanoseconds
+from nav_msgs.msg import MapMetaData, OccupancyGrid
+import numpy as np
+from std_msgs.msg import Header
+
+# Takes (frame, stamp in ns) to the 4x4 base frame of the observation from it.
+BaseFrom = Callable[[str, int], np.ndarray]
+
+
+def seed_of(seed: int) -> int | None:
+    """Return a request's seed; negative ones leave it to the node."""
+    return seed if seed >= 0 else None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    How to serve a request message.
+
+    cameras: their names, () for all. check(longest question in bytes): raise for what is wrong
+    with the request whatever the cameras see. make(base_from): return the request, with positions
+    in the base frame of an observation. Both raise ImaginationError, make TransformError, too.
+    """
+
+    cameras: Sequence[str]
+    check: Callable[[int], None]
+    make: Callable[[BaseFrom], Request]
+
+
+def ask_plan(message: Ask.Request | Imagine.Goal) -> Plan:
+    """Plan to answer a question."""
+    marked = bool(message.target.header.frame_id)
+    asked = AskRequest(
+        question=message.question, choices=tuple(message.choices), task=message.task or 'auto',
+        mode=message.mode or 'auto', cameras=tuple(message.cameras),
+        target=_xyz(message.target.point) if marked else None, seed=seed_of(message.seed))
+
+    def make(base_from: BaseFrom) -> Request:
+        if not marked:
+            return asked
+        return replace(asked, target=_point_in_base(message.target, base_from))
+
+    return Plan(asked.cameras, lambda longest: check_ask(asked, longest), make)
+
+
+def view_plan(target: PoseStamped, camera: str, seed: int) -> Plan:
+    """Plan to imagine a view."""
+    def make(base_from: BaseFrom) -> Request:
+        frame, stamp = target.header.frame_id, nanoseconds(target.header.stamp)
+        matrix = base_from(frame, stamp) @ pose_matrix(target)
+        pose = Pose2D.from_matrix(matrix)
+        return ViewRequest(
+            (pose.x, pose.y, float(matrix[2, 3])), pose.yaw, camera, seed_of(seed))
+
+    return Plan((camera,) if camera else (), lambda longest: pose_matrix(target), make)
+
+
+def bev_plan(centre: PointStamped, size: float, resolution: float, seed: int) -> Plan:
+    """Plan to imagine a map."""
+    def make(base_from: BaseFrom) -> Request:
+        x, y = 0.0, 0.0
+        if centre.header.frame_id:
+            x, y, _ = _point_in_base(centre, base_from)
+        return BevRequest((x, y), size, resolution, seed=seed_of(seed))
+
+    return Plan((), lambda longest: _check_finite((*_xyz(centre.point), size, resolution)), make)
+
+
+def _point_in_base(point: PointStamped, base_from: BaseFrom) -> tuple[float, float, float]:
+    matrix = base_from(point.header.frame_id, nanoseconds(point.header.stamp))
+    return tuple(float(value) for value in (matrix @ (*_xyz(point.point), 1.0))[:3])
+
+
+def pose_matrix(target: PoseStamped) -> np.ndarray:
+    """Return a target pose as 4x4. Raises ImaginationError where it is not finite or no pose."""
+    if not target.header.frame_id:
+        raise ImaginationError(Code.MISSING_TARGET, (
+            'the target pose has no frame_id; say in which frame it is given'))
+    position, q = _xyz(target.pose.position), target.pose.orientation
+    _check_finite((*position, q.x, q.y, q.z, q.w))
+    try:
+        return compose(matrix_from_quaternion(np.array([q.x, q.y, q.z, q.w])), position)
+    except ValueError as error:
+        raise ImaginationError(Code.BAD_REQUEST, f'the target pose: {error}') from error
+
+
+def phases(seconds: Mapping[str, float]) -> list[Phase]:
+    """Return the phases in the order in which they were entered."""
+    return [Phase(name=name, duration=_duration(value)) for name, value in seconds.items()]
+
+
+class Replies:
+    """Builds the messages of one result: they share model, observation and frames."""
+
+    def __init__(self, result: Result, observation: Observation, base_frame: str, model_id: str,
+                 frame_prefix: str, seconds: Mapping[str, float]):
+        """`seconds`: all phases, those of the node included."""
+        self._result = result
+        self._model_id = model_id
+        self._prefix = frame_prefix
+        self._stamp = observation.newest.stamp
+        self._base = Header(stamp=self._stamp, frame_id=base_frame)
+        headers = {frame.name: frame.header for frame in observation.frames}
+        self.evidence = [Evidence(header=headers[name], camera=name) for name in result.cameras]
+        self.phases = phases(seconds)
+
+    @property
+    def inputs(self) -> list:
+        """What the model saw, marks included."""
+        return [from_rgb(image, evidence.header)
+                for image, evidence in zip(self._result.inputs, self.evidence)]
+
+    @property
+    def answer(self) -> Answer:
+        """The answer and what it rests on; question and task are empty where none was asked."""
+        message = Answer(
+            header=self._base, index=-1, confidence=math.nan, evidence=self.evidence,
+            imagined_images=len(self._result.imagined), model_id=self._model_id,
+            seed=self._result.seed, phases=self.phases)
+        answer = self._result.answer
+        if answer is not None:
+            message.question, message.choices = answer.question, list(answer.choices)
+            message.task, message.mode, message.text = answer.task, answer.mode, answer.text
+            message.letter, message.index = answer.letter, answer.index
+            message.confidence = answer.confidence
+            message.choice_probabilities = list(answer.probabilities)
+            message.reasoning = answer.reasoning
+        return message
+
+    @property
+    def imagined(self) -> list[ImaginedImage]:
+        """The pictures."""
+        return [self._imagined(item) for item in self._result.imagined]
+
+    @property
+    def grid(self) -> OccupancyGrid:
+        """The occupancy grid; empty where none was asked."""
+        grid = self._result.grid
+        return OccupancyGrid() if grid is None else grid_message(grid, self._base)
+
+    def _imagined(self, item: Imagined) -> ImaginedImage:
+        header = Header(stamp=self._stamp, frame_id=self._prefix + item.kind)
+        message = ImaginedImage(
+            kind=item.kind, image=from_rgb(item.image, header), confidence=item.confidence,
+            model_id=self._model_id, seed=self._result.seed)
+        message.camera_info.header = header
+        if item.camera is not None:
+            message.camera_info = camera_info(item.camera, header)
+            message.camera_pose = PoseStamped(
+                header=self._base, pose=pose_message(item.base_from_optical))
+        if isinstance(item.camera, OrthographicCamera):
+            message.metres_per_pixel = item.camera.metres_per_pixel
+        return message
+
+
+def grid_message(grid: Grid, header: Header) -> OccupancyGrid:
+    """Return a grid as a message in the header's frame."""
+    rows, columns = grid.cells.shape
+    pose = pose_message(Pose2D(*grid.origin, grid.yaw).matrix)
+    info = MapMetaData(
+        map_load_time=header.stamp, resolution=grid.resolution, width=columns, height=rows,
+        origin=pose)
+    return OccupancyGrid(header=header, info=info, data=grid.cells.ravel().tolist())
+
+
+def _duration(seconds: float) -> Duration:
+    time = time_message(round(max(0.0, seconds) * 1e9))
+    return Duration(sec=time.sec, nanosec=time.nanosec)
+
+
+def _xyz(point) -> tuple[float, float, float]:
+    return (point.x, point.y, point.z)
+
+
+def _check_finite(numbers) -> None:
+    if not all(math.isfinite(number) for number in numbers):
+        raise ImaginationError(
+            Code.TARGET_NOT_FINITE, f'NaN or infinity in the target: {tuple(numbers)}')

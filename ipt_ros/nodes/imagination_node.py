@@ -1,0 +1,477 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Lifecycle node `imagination`: asks the model over services and an action.
+
+One thread spins, another one computes. Every callback that needs the model is a coroutine that
+awaits a job of the second thread, so timers, cancels and transitions are served meanwhile.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+import signal
+import sys
+import time
+import traceback
+from typing import Any
+
+from diagnostic_msgs.msg import DiagnosticStatus
+from ipt_interfaces.action import Imagine
+from ipt_interfaces.msg import Answer, ErrorCode, ImaginedImage
+from ipt_interfaces.srv import Ask, ImagineBev, ImagineView
+from ipt_ros.imagination import Imagination, ImaginationError, Progress, Result, View
+from ipt_ros.nodes.imagination_messages import (
+    ask_plan,
+    bev_plan,
+    phases,
+    Plan,
+    Replies,
+    view_plan,
+)
+from ipt_ros.nodes.imagination_settings import Settings
+from ipt_ros.ros import qos
+from ipt_ros.ros.cameras import CameraFrame, Cameras, Observation
+from ipt_ros.ros.diagnostics import Diagnostics, ERROR, OK, status, WARN
+from ipt_ros.ros.images import from_rgb, ImageError
+from ipt_ros.ros.parameters import declare, ParameterError, read
+from ipt_ros.ros.sync import (
+    CameraSilentError,
+    NoFrameError,
+    NotSynchronisedError,
+    StaleFrameError,
+    UnknownCameraError,
+)
+from ipt_ros.ros.transforms import TransformBuffer, TransformError
+from ipt_ros.ros.worker import Job, JobCancelledError, QueueFullError, Worker
+from nav_msgs.msg import OccupancyGrid
+import rclpy
+from rclpy.action import ActionServer, CancelResponse
+from rclpy.action.server import ServerGoalHandle
+from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from sensor_msgs.msg import CameraInfo, Image
+from tf2_msgs.msg import TFMessage
+
+_CODES = {
+    NoFrameError: ErrorCode.NO_FRAME,
+    StaleFrameError: ErrorCode.STALE_FRAME,
+    CameraSilentError: ErrorCode.CAMERA_SILENT,
+    UnknownCameraError: ErrorCode.UNKNOWN_CAMERA,
+    NotSynchronisedError: ErrorCode.NOT_SYNCHRONISED,
+    ImageError: ErrorCode.BAD_IMAGE,
+    TransformError: ErrorCode.NO_TRANSFORM,
+    QueueFullError: ErrorCode.BUSY,
+    JobCancelledError: ErrorCode.CANCELLED,
+}
+
+
+class NotActiveError(RuntimeError):
+    """The node is not in the state active."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a request came to: replies, or an error code; the message is for people."""
+
+    code: int
+    message: str
+    seconds: dict[str, float]
+    replies: Replies | None = None
+
+    def fill(self, response: Any) -> Any:
+        """Write what every response and result has, and return it."""
+        response.success = self.code == ErrorCode.NONE
+        response.error_code = self.code
+        response.message = self.message
+        return response
+
+
+class ImaginationNode(LifecycleNode):
+    """The node; see the module."""
+
+    def __init__(self, **options):
+        """Declare parameters and open the doors; `options` go to rclpy's node."""
+        super().__init__('imagination', **options)
+        declare(self, Settings)
+        self._settings: Settings | None = None
+        self._imagination: Imagination | None = None
+        self._cameras: Cameras | None = None
+        self._worker: Worker | None = None
+        self._transforms = TransformBuffer()
+        self._active = False
+        self._problem = 'it has not been configured'
+        self._jobs: dict[bytes, Job] = {}
+        self._last: dict[str, float] = {}
+        self._served = self._refused = 0
+
+        # Services exist in every state: a client learns why nothing can be asked instead of
+        # waiting for a service that is not there.
+        group = ReentrantCallbackGroup()
+        self.create_service(Ask, '~/ask', self._on_ask, callback_group=group)
+        self.create_service(
+            ImagineView, '~/imagine_view', self._on_imagine_view, callback_group=group)
+        self.create_service(
+            ImagineBev, '~/imagine_bev', self._on_imagine_bev, callback_group=group)
+        self._action = ActionServer(
+            self, Imagine, '~/imagine', self._on_imagine, callback_group=group,
+            cancel_callback=self._on_cancel)
+        self._diagnostics = Diagnostics(
+            self, self.get_parameter('hardware_id').value,
+            {'model': self._check_model, 'cameras': self._check_cameras})
+        if self.get_parameter('autostart').value:
+            self._autostart = self.create_timer(0.0, self._on_autostart)
+
+    # -- lifecycle ------------------------------------------------------------------------------
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Read the parameters, load the model, open the outputs."""
+        try:
+            self._settings = settings = read(self, Settings)
+            camera_settings = settings.camera_settings()
+            self._imagination = self._load(settings)
+        except Exception as error:
+            # Whatever is wrong with a checkpoint must not take the node down.
+            self._problem = f'configuring failed: {error}'
+            self.get_logger().error(self._problem)
+            self._release()
+            return TransitionCallbackReturn.FAILURE
+        self._transforms = TransformBuffer(tolerance=settings.tf_tolerance)
+        self._cameras = Cameras(self, camera_settings, self._transforms)
+        self._tf = [
+            self.create_subscription(
+                TFMessage, '/tf', self._transforms.add_message, qos.reliable(100)),
+            self.create_subscription(
+                TFMessage, '/tf_static',
+                lambda message: self._transforms.add_message(message, static=True),
+                qos.latched(100)),
+        ]
+        self._outputs = {
+            'answer': self.create_lifecycle_publisher(Answer, '~/answer', qos.latched()),
+            'view': self.create_lifecycle_publisher(Image, '~/imagined/image', qos.latched()),
+            'info': self.create_lifecycle_publisher(
+                CameraInfo, '~/imagined/camera_info', qos.latched()),
+            'bev': self.create_lifecycle_publisher(Image, '~/imagined/bev', qos.latched()),
+            'grid': self.create_lifecycle_publisher(
+                OccupancyGrid, '~/imagined/bev_grid', qos.latched()),
+        }
+        self._worker = Worker(self.executor, settings.queue_limit)
+        self._problem = 'it is configured, but not active'
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Listen to the cameras and take requests."""
+        self._cameras.start()
+        self._active = True
+        self.get_logger().info(
+            f"ready: model '{self._imagination.model_id}', cameras "
+            f"{', '.join(self._cameras.names)}")
+        return super().on_activate(state)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Refuse further requests and stop the ones that run."""
+        self._pause('it was deactivated')
+        return super().on_deactivate(state)
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Free the model and close the outputs."""
+        self._problem = 'it has not been configured'
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop and free everything."""
+        self._pause('it was shut down')
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Go back to unconfigured."""
+        self._pause('a transition failed; see the log')
+        self._release()
+        return TransitionCallbackReturn.SUCCESS
+
+    def _on_autostart(self) -> None:
+        self._autostart.cancel()
+        done = self.trigger_configure()
+        if done == TransitionCallbackReturn.SUCCESS:
+            self.trigger_activate()
+
+    def _load(self, settings: Settings) -> Imagination:
+        if not settings.checkpoint:
+            raise ParameterError(
+                "the parameter 'checkpoint' is empty; set it to a checkpoint folder or a Hugging "
+                'Face id')
+        began = time.monotonic()
+        if settings.threads:
+            import torch
+            torch.set_num_threads(settings.threads)
+        imagination = Imagination.from_checkpoint(
+            settings.checkpoint, settings.device, settings.dtype, settings.options())
+        self.get_logger().info(
+            f"loaded '{imagination.model_id}' in {time.monotonic() - began:.1f} s")
+        return imagination
+
+    def _pause(self, problem: str) -> None:
+        self._active = False
+        self._problem = problem
+        if self._worker is not None:
+            self._worker.cancel_all()
+        if self._cameras is not None:
+            self._cameras.stop()
+
+    def _release(self) -> None:
+        if self._worker is not None:
+            if not self._worker.close():
+                self.get_logger().warning('the model is still busy with its last step')
+            for subscription in self._tf:
+                self.destroy_subscription(subscription)
+            for publisher in self._outputs.values():
+                self.destroy_lifecycle_publisher(publisher)
+        self._worker = self._cameras = self._imagination = None
+        if 'torch' in sys.modules and sys.modules['torch'].cuda.is_initialized():
+            sys.modules['torch'].cuda.empty_cache()
+
+    def close(self) -> None:
+        """Stop the thread and free the model, whatever the state."""
+        self._pause('it is going down')
+        self._release()
+
+    # -- services and action --------------------------------------------------------------------
+
+    async def _on_ask(self, request: Ask.Request, response: Ask.Response) -> Ask.Response:
+        outcome = await self._serve(ask_plan(request))
+        response.answer.phases = phases(outcome.seconds)
+        if outcome.replies is not None:
+            response.answer = outcome.replies.answer
+            if request.return_images:
+                response.inputs = outcome.replies.inputs
+                response.imagined = outcome.replies.imagined
+        return outcome.fill(response)
+
+    async def _on_imagine_view(
+        self, request: ImagineView.Request, response: ImagineView.Response,
+    ) -> ImagineView.Response:
+        outcome = await self._serve(view_plan(request.target, request.camera, request.seed))
+        return self._with_picture(outcome, response)
+
+    async def _on_imagine_bev(
+        self, request: ImagineBev.Request, response: ImagineBev.Response,
+    ) -> ImagineBev.Response:
+        outcome = await self._serve(bev_plan(
+            request.centre, request.size, request.resolution, request.seed))
+        if outcome.replies is not None:
+            response.grid = outcome.replies.grid
+        return self._with_picture(outcome, response)
+
+    async def _on_imagine(self, handle: ServerGoalHandle) -> Imagine.Result:
+        goal, key = handle.request, bytes(handle.goal_id.uuid)
+        plans = {
+            Imagine.Goal.ASK: ask_plan(goal),
+            Imagine.Goal.VIEW: view_plan(goal.view_target, goal.view_camera, goal.seed),
+            Imagine.Goal.BEV: bev_plan(
+                goal.bev_centre, goal.bev_size, goal.bev_resolution, goal.seed),
+        }
+        kind = goal.kind or Imagine.Goal.ASK
+        if kind in plans:
+            outcome = await self._serve(plans[kind], handle)
+        else:
+            outcome = Outcome(ErrorCode.BAD_REQUEST, (
+                f"unknown kind '{kind:.40}'; expected one of: {', '.join(plans)}"), {})
+        self._jobs.pop(key, None)
+        result = Imagine.Result()
+        result.answer.phases = phases(outcome.seconds)
+        if outcome.replies is not None:
+            result.answer = outcome.replies.answer
+            result.grid = outcome.replies.grid
+            if goal.return_images or kind != Imagine.Goal.ASK:
+                result.imagined = outcome.replies.imagined
+            if goal.return_images:
+                result.inputs = outcome.replies.inputs
+        if outcome.code == ErrorCode.NONE:
+            handle.succeed()
+        elif handle.is_cancel_requested:
+            handle.canceled()
+        else:
+            handle.abort()
+        return outcome.fill(result)
+
+    def _on_cancel(self, handle: ServerGoalHandle) -> CancelResponse:
+        job = self._jobs.get(bytes(handle.goal_id.uuid))
+        if job is not None and self._worker is not None:
+            self._worker.cancel(job)
+        return CancelResponse.ACCEPT
+
+    def _with_picture(self, outcome: Outcome, response: Any) -> Any:
+        response.phases = phases(outcome.seconds)
+        if outcome.replies is not None:
+            response.imagined = outcome.replies.imagined[0]
+            response.evidence = outcome.replies.evidence
+        return outcome.fill(response)
+
+    # -- serving --------------------------------------------------------------------------------
+
+    async def _serve(self, plan: Plan, handle: ServerGoalHandle | None = None) -> Outcome:
+        """Check, observe, let the model work, publish; never raises."""
+        seconds: dict[str, float] = {}
+        try:
+            result, observation = await self._work(plan, handle, seconds)
+        except Exception as error:
+            self._refused += 1
+            return self._failed(error, handle, seconds)
+        self._served += 1
+        self._last = seconds
+        replies = Replies(
+            result, observation, self._settings.base_frame, self._imagination.model_id,
+            self._settings.imagined_frame_prefix, seconds)
+        self._publish(replies, answered=result.answer is not None)
+        return Outcome(ErrorCode.NONE, result.note, seconds, replies)
+
+    async def _work(self, plan: Plan, handle: ServerGoalHandle | None,
+                    seconds: dict[str, float]) -> tuple[Result, Observation]:
+        self._require_active()
+        plan.check(self._settings.max_question)
+        began = time.monotonic()
+        observation = self._cameras.observe(plan.cameras)
+        prepared = self._imagination.prepare(
+            [_view(frame) for frame in observation.frames],
+            plan.make(lambda frame, stamp: self._cameras.base_from(
+                frame, stamp or observation.stamp, observation.stamp)))
+        queued = time.monotonic()
+        seconds['observe'] = queued - began
+
+        imagination = self._imagination
+        on_progress = self._feedback(handle)
+
+        def run(job: Job) -> Result:
+            seconds['queue'] = time.monotonic() - queued
+            result = imagination.run(prepared, on_progress, lambda: job.cancelled)
+            seconds.update(result.phases)
+            return result
+
+        job = self._worker.submit(run)
+        if handle is not None:
+            self._jobs[bytes(handle.goal_id.uuid)] = job
+            if handle.is_cancel_requested:  # it came before there was a job to cancel
+                self._worker.cancel(job)
+            elif self._worker.waiting:
+                handle.publish_feedback(Imagine.Feedback(phase='queued', step=1))
+        result = await job.future
+        self._require_active()
+        return result, observation
+
+    def _require_active(self) -> None:
+        if not self._active:
+            raise NotActiveError(
+                f'the imagination node takes no requests: {self._problem}; configure and activate '
+                'it')
+
+    def _failed(self, error: Exception, handle: ServerGoalHandle | None,
+                seconds: dict[str, float]) -> Outcome:
+        """Return what a client is told about an exception; log the ones that nobody foresaw."""
+        if not self._active:  # whatever it was, this is why
+            code = ErrorCode.NOT_ACTIVE
+            error = error if isinstance(error, NotActiveError) else NotActiveError(
+                f'the request was stopped: {self._problem}')
+        elif isinstance(error, ImaginationError):
+            code = getattr(ErrorCode, error.code.name)
+        else:
+            code = next((code for kind, code in _CODES.items() if isinstance(error, kind)),
+                        ErrorCode.INTERNAL)
+        if code == ErrorCode.INTERNAL:
+            self.get_logger().error(''.join(traceback.format_exception(error)))
+            return Outcome(code, (
+                f'a fault of the node: {type(error).__name__}: {error}; its log has more'),
+                seconds)
+        self.get_logger().info(f'refused: {error}')
+        return Outcome(code, str(error), seconds)
+
+    def _feedback(self, handle: ServerGoalHandle | None) -> Callable[[Progress], None] | None:
+        """Return what the model's thread calls on its way."""
+        if handle is None:
+            return None
+        period = self._settings.preview_period
+
+        def publish(progress: Progress) -> None:
+            message = Imagine.Feedback(
+                phase=progress.phase, step=progress.step, steps_total=progress.total)
+            if progress.preview is not None and period and progress.step % period == 0:
+                message.preview = from_rgb(progress.preview())
+            if handle.is_active:
+                handle.publish_feedback(message)
+        return publish
+
+    def _publish(self, replies: Replies, answered: bool) -> None:
+        """Publish on the topics what a client has got, too."""
+        if answered:
+            self._outputs['answer'].publish(replies.answer)
+        for item in replies.imagined:
+            if item.kind == ImaginedImage.BEV:
+                self._outputs['bev'].publish(item.image)
+            else:
+                self._outputs['view'].publish(item.image)
+                self._outputs['info'].publish(item.camera_info)
+        if replies.grid.data:
+            self._outputs['grid'].publish(replies.grid)
+
+    # -- health ---------------------------------------------------------------------------------
+
+    def _check_model(self) -> DiagnosticStatus:
+        values = {'served': self._served, 'refused': self._refused}
+        if self._imagination is None or not self._active:
+            failed = self._problem.startswith('configuring failed')
+            return status(ERROR if failed else OK, self._problem, values)
+        values |= {
+            'model': self._imagination.model_id, 'busy': self._worker.busy,
+            'waiting': self._worker.waiting,
+            **{f'last {name} (s)': f'{value:.3f}' for name, value in self._last.items()}}
+        return status(OK, 'working' if self._worker.busy else 'ready', values)
+
+    def _check_cameras(self) -> DiagnosticStatus:
+        if not self._active:
+            return status(OK, 'not listening')
+        ages = self._cameras.ages()
+        limit = self._settings.max_age
+        silent = [name for name, age in ages.items() if age is None or age > limit]
+        values = {f'{name}: age (s)': 'never' if age is None else f'{age:.3f}'
+                  for name, age in ages.items()}
+        values |= {f'{name}: frames': count for name, count in self._cameras.received.items()}
+        if silent:
+            return status(WARN, f"no fresh frames of {', '.join(silent)}", values)
+        return status(OK, 'all cameras deliver', values)
+
+
+def _view(frame: CameraFrame) -> View:
+    return View(frame.name, frame.rgb, frame.camera, frame.base_from_optical, frame.depth,
+                frame.problem)
+
+
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node until SIGINT or SIGTERM; both end it with exit code 0."""
+    rclpy.init(args=args)
+    node = None
+    try:
+        executor = SingleThreadedExecutor()
+        node = ImaginationNode()
+        executor.add_node(node)
+        executor.spin()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except ParameterException as error:
+        print(f'imagination: {error}', file=sys.stderr)
+        return 1
+    except Exception:
+        # Publishing and the like fail in the moment in which a signal takes the context down.
+        if rclpy.ok():
+            raise
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if node is not None:
+            node.close()
+            node.destroy_node()
+        rclpy.try_shutdown()
+    return 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parameters of the imagination node."""
+
+from dataclasses import dataclass
+
+from ipt_ros.imagination import MODES, Options
+from ipt_ros.ros import qos
+from ipt_ros.ros.cameras import CameraSettings
+from ipt_ros.ros.parameters import parameter, ParameterError
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The node's parameters, read when it is configured; config/imagination.yaml explains them."""
+
+    checkpoint: str = parameter('', 'Model: a checkpoint folder or a Hugging Face id.')
+    device: str = parameter('auto', 'auto, cpu, cuda, cuda:1 ...')
+    dtype: str = parameter(
+        'auto', 'Type of the weights in memory.', choices=('auto', 'float32', 'bfloat16'))
+    threads: int = parameter(0, 'CPU threads of the model; 0: all.', low=0, high=256)
+    cameras: tuple = parameter(
+        ('front', 'left', 'back', 'right'), 'Names of the cameras; topics begin with them.')
+    image_transport: str = parameter(
+        'raw', 'Topic of the images: image_raw or image_raw/compressed.',
+        choices=('raw', 'compressed'))
+    reliability: str = parameter(
+        'best_effort', 'QoS of the camera subscriptions.', choices=qos.RELIABILITIES)
+    use_depth: bool = parameter(True, 'Listen to depth images: tells whether a target is hidden.')
+    slop: float = parameter(
+        0.05, 'Most seconds between the frames of one observation.', low=0.0, high=10.0)
+    max_age: float = parameter(
+        1.0, 'Frames older than this (s) are refused.', low=0.01, high=3600.0)
+    base_frame: str = parameter('base_link', 'Frame of the robot; its origin is on the floor.')
+    fixed_frame: str = parameter('odom', 'Frame that the robot moves in.')
+    tf_tolerance: float = parameter(
+        0.2, 'Seconds by which an image may be ahead of /tf.', low=0.0, high=10.0)
+    imagined_frame_prefix: str = parameter(
+        'imagined_', "Frames of the imagined cameras: this and 'view' or 'bev'.")
+    queue_limit: int = parameter(
+        4, 'Requests that may wait while one runs; more are refused.', low=0, high=1000)
+    max_question: int = parameter(
+        4096, 'Most bytes of a question and its choices.', low=1, high=1_000_000)
+    seed: int = parameter(42, 'Of everything random, where a request names none.', low=0,
+                          high=2**62)
+    steps: int = parameter(
+        0, "Time points of an imagined image; 0: the checkpoint's own.", low=0, high=1000)
+    max_tokens: int = parameter(
+        0, "Longest text that the model may write; 0: the checkpoint's own.", low=0, high=100_000)
+    temperature: float = parameter(
+        0.0, 'Of the text; 0: always the likeliest.', low=0.0, high=2.0)
+    confidence_samples: int = parameter(
+        2, 'Further samples for the confidence of views and maps.', low=0, high=32)
+    confidence_steps: int = parameter(8, 'Time points of these samples.', low=2, high=1000)
+    map_size: float = parameter(
+        8.0, 'Side (m) of the map that the checkpoint was trained on.', low=0.1, high=1000.0)
+    preview_period: int = parameter(
+        5, 'Steps from preview to preview in the feedback; 0: no previews.', low=0, high=1000)
+    auto_mode_pet: str = parameter(
+        'imagine', "What mode 'auto' means for PET.", choices=MODES[1:], name='auto_mode.pet')
+    auto_mode_mvc: str = parameter(
+        'imagine', "What mode 'auto' means for MVC.", choices=MODES[1:], name='auto_mode.mvc')
+    auto_mode_free: str = parameter(
+        'answer', "What mode 'auto' means otherwise.", choices=MODES[1:], name='auto_mode.free')
+    autostart: bool = parameter(False, 'Configure and activate without a lifecycle manager.')
+    hardware_id: str = parameter('', 'Name of the robot in /diagnostics.')
+
+    def camera_settings(self) -> CameraSettings:
+        """Return what the cameras need; raise ParameterError for names that are no use."""
+        if not self.cameras or len(set(self.cameras)) != len(self.cameras) or not all(
+                self.cameras):
+            raise ParameterError(
+                f"'cameras' must name one or more different cameras, got {list(self.cameras)}")
+        return CameraSettings(
+            names=self.cameras, transport=self.image_transport, reliability=self.reliability,
+            depth=self.use_depth, slop=self.slop, max_age=self.max_age,
+            base_frame=self.base_frame, fixed_frame=self.fixed_frame)
+
+    def options(self) -> Options:
+        """Return what the model's door needs."""
+        return Options(
+            seed=self.seed, steps=self.steps, max_tokens=self.max_tokens,
+            temperature=self.temperature, confidence_samples=self.confidence_samples,
+            confidence_steps=self.confidence_steps, map_size=self.map_size,
+            max_question=self.max_question,
+            auto_mode={'pet': self.auto_mode_pet, 'mvc': self.auto_mode_mvc,
+                       'free': self.auto_mode_free})
