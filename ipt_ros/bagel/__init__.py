@@ -2,7 +2,9 @@
 """IPT-BAGEL in plain PyTorch: reads text and images, imagines images, answers."""
 
 from .config import BagelConfig, Guidance, LlmConfig, ResizeRule, Sampling, VaeConfig, VitConfig
+from .context import Context
 from .errors import BagelError, Cancelled, CheckpointError, ConfigError, InputError
+from .flow import sample_image
 from .loss import Loss
 from .model import Bagel
 from .packing import Batch, Dropout, ImageSegment, pack, TextSegment
@@ -12,6 +14,7 @@ from .vae import Vae
 
 __all__ = [
     'Bagel', 'BagelConfig', 'BagelError', 'Batch', 'Cancelled', 'CheckpointError', 'ConfigError',
-    'Dropout', 'Guidance', 'ImageSegment', 'InputError', 'LlmConfig', 'Loss', 'ResizeRule',
+    'Context', 'Dropout', 'Guidance', 'ImageSegment', 'InputError', 'LlmConfig', 'Loss', 'ResizeRule',
     'Sampling', 'TextSegment', 'Tokenizer', 'Vae', 'VaeConfig', 'VitConfig', 'fast_dtype', 'pack',
+    'sample_image',
 ]
