@@ -10,8 +10,10 @@ import argparse
 from collections import Counter
 import json
 import multiprocessing
+import multiprocessing.connection
 import os
 from pathlib import Path
+import threading
 import time
 
 from ipt_ros.spatial import Question
@@ -113,7 +115,14 @@ def _start_worker(backend: str, seed: int) -> None:
     import cv2
     from ipt_sim import make_simulator
     cv2.setNumThreads(1)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _source = ExampleSource(make_simulator(backend), seed)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the main process is gone, killed for instance."""
+    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
+    os._exit(1)
 
 
 def _make_shard(job: tuple[str, int, int, Path]) -> tuple[Path, dict]:

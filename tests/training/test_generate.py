@@ -249,8 +249,7 @@ def test_dense_truth_fits_the_pictures(world):
 
 def test_a_cross_that_nobody_sees_is_turned_down():
     sim = box_world.BoxWorld()
-    sim.colors = sim.colors.copy()
-    sim.colors[box_world.FLOOR] = (255, 0, 0)
+    sim.colors = np.full_like(sim.colors, (255, 0, 0))
     reasons = Counter()
     for seed in range(4):
         rng = np.random.default_rng(seed)
