@@ -22,6 +22,8 @@ def test_counting_choices(count, seed):
     assert len(set(numbers)) == 4
     assert min(numbers) >= 0
     assert all(abs(number - count) <= 2 for number in numbers)
+    # A gap would tell on which side of it the truth is.
+    assert max(numbers) - min(numbers) == 3
     assert question.answer_choice == str(count)
     assert sorted(numbers).index(count) == question.metadata['rank'] in (1, 2)
     assert question.subtask == 'rotation'
@@ -64,6 +66,30 @@ def test_shuffles_are_balanced_and_repeatable():
     again = np.random.default_rng(1)
     assert [PET.question(PET.subtasks[k % 6], 'sofa', 'left', again) for k in range(9)] == (
         perspective[:9])
+
+
+@given(seeds)
+def test_rewording_keeps_the_truth(seed):
+    rng = np.random.default_rng(seed)
+    for question, task in (
+            (PET.question('relative_position_left_right', 'sofa', 'right', rng, 'with_arrow'), PET),
+            (MVC.question('sofa', 3, 'rotation', rng), MVC)):
+        question.metadata['object'] = 7
+        again = task.reword(question, rng)
+        assert again.answer_choice == question.answer_choice
+        assert again.subtask == question.subtask
+        assert again.metadata['object'] == 7
+        assert ('arrow' in again.text) == ('arrow' in question.text)
+
+
+def test_rewording_brings_variety():
+    rng = np.random.default_rng(0)
+    question = PET.question('distance_change_closer', 'sofa', 'left', rng)
+    assert len({PET.reword(question, rng).text for _ in range(100)}) > 15
+    question = MVC.question('sofa', 3, 'rotation', rng)
+    assert len({MVC.reword(question, rng).text for _ in range(100)}) > 25
+    free = FREE.ask('What is this?')
+    assert FREE.reword(free, rng) is free
 
 
 @pytest.mark.parametrize('texts', [

@@ -35,6 +35,15 @@ class Task(ABC):
     def imagination_question(self, **options: str) -> Question:
         """Return a question to ask where only the imagined image is wanted."""
 
+    def reword(self, question: Question, rng: np.random.Generator) -> Question:
+        """
+        Return a generated question once more, worded and shuffled afresh.
+
+        Means the same and has the same truth: variety for training at no cost. Tasks without
+        generated questions return it as it is.
+        """
+        return question
+
     def ask(self, text: str, choices: Sequence[str] = ()) -> Question:
         """
         Return somebody's own question in this task's form; its answer is not known.

@@ -2,6 +2,7 @@
 """Multiview counting (MVC): four views of one area, and how many of a kind are there."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from ipt_ros.spatial.errors import BadQuestionError
 from ipt_ros.spatial.examples import Question
@@ -47,18 +48,24 @@ class MultiviewCounting(Task):
         """
         Return 'How many ...' with the count and three distractors at +-1 and +-2.
 
-        No choice is negative, so the truth is always second or third smallest of the four; the
-        metadata says which (``rank``, from 0), for a baseline that reads the question only.
+        The choices are four numbers in a row: a gap would give the truth away, since it would have
+        to be one of the two numbers nearest to it on one side. No choice is negative, so the
+        truth is always second or third smallest of the four; the metadata says which
+        (``rank``, from 0), for a baseline that reads the question only.
         """
         if count < 1:
             raise BadQuestionError(f'count must be 1 or more, got {count}')
-        near = [count + step for step in (-2, -1, 1, 2) if count + step >= 0]
-        picked = [int(n) for n in rng.permutation(near)[:3]]
-        choices = [str(n) for n in rng.permutation([count, *picked])]
-        rank = sum(n < count for n in picked)
+        rank = 1 if count == 1 else int(rng.integers(1, 3))
+        choices = [str(n) for n in rng.permutation(np.arange(4) + count - rank)]
         return self._build(
             self._text(category), choices, truth=str(count), subtask=variant,
             metadata={'category': category, 'count': count, 'rank': rank})
+
+    def reword(self, question: Question, rng: np.random.Generator) -> Question:
+        """Return the same question with other distractors and another order of choices."""
+        truth = question.metadata
+        again = self.question(truth['category'], truth['count'], question.subtask, rng)
+        return replace(again, metadata=truth | again.metadata)
 
     @staticmethod
     def _text(category: str) -> str:

@@ -2,7 +2,7 @@
 """Perspective taking (PET): walk to the red X, turn a quarter, say what has changed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ipt_ros.spatial.errors import BadQuestionError
 from ipt_ros.spatial.examples import Question
@@ -138,7 +138,16 @@ class PerspectiveTaking(Task):
             choices.reverse()
         return self._build(
             texts[wording].format(direction=turn, object=category), choices, truth, subtask,
-            metadata={'category': category, 'turn': turn, 'wording': wording})
+            metadata={
+                'category': category, 'turn': turn, 'variant': variant, 'wording': wording})
+
+    def reword(self, question: Question, rng: np.random.Generator) -> Question:
+        """Return the same question in another wording and order of choices."""
+        known = question.metadata
+        again = self.question(
+            question.subtask, known['category'], known['turn'], rng,
+            known.get('variant', 'no_arrow'))
+        return replace(again, metadata=known | again.metadata)
 
 
 def _checked_turn(turn: str) -> str:
