@@ -71,9 +71,8 @@ def test_shuffles_are_balanced_and_repeatable():
 @given(seeds)
 def test_rewording_keeps_the_truth(seed):
     rng = np.random.default_rng(seed)
-    for question, task in (
-            (PET.question('relative_position_left_right', 'sofa', 'right', rng, 'with_arrow'), PET),
-            (MVC.question('sofa', 3, 'rotation', rng), MVC)):
+    side = PET.question('relative_position_left_right', 'sofa', 'right', rng, 'with_arrow')
+    for question, task in ((side, PET), (MVC.question('sofa', 3, 'rotation', rng), MVC)):
         question.metadata['object'] = 7
         again = task.reword(question, rng)
         assert again.answer_choice == question.answer_choice

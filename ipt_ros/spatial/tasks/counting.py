@@ -48,8 +48,8 @@ class MultiviewCounting(Task):
         """
         Return 'How many ...' with the count and three distractors at +-1 and +-2.
 
-        The choices are four numbers in a row: a gap would give the truth away, since it would have
-        to be one of the two numbers nearest to it on one side. No choice is negative, so the
+        The choices are four numbers in a row: with a gap, only one of them would be within 2 of
+        all the others, and the question would answer itself. No choice is negative, so the
         truth is always second or third smallest of the four; the metadata says which
         (``rank``, from 0), for a baseline that reads the question only.
         """
