@@ -84,19 +84,16 @@ def sample_latent(context: Context, *, size: tuple[int, int], steps: int, shift:
     x = noise.to(model.device)
     times = shift_time(torch.linspace(1, 0, steps), shift).tolist()
 
-    def latent() -> Tensor:
-        return unpatchify(x, config.latent_patch_size, grid)
-
     def preview() -> np.ndarray:
-        return model.vae.decode_image(unpatchify(clean, config.latent_patch_size, grid))
+        return model.vae.decode_image(unpatchify(straight, config.latent_patch_size, grid))
 
     for step, (t, later) in enumerate(zip(times, times[1:]), start=1):
         v = guided_velocity(guidance, x, t, cells, context, text_free, image_free)
-        clean = x - t * v  # where a straight line from here would end
+        straight = x - t * v  # where a straight line from here would end
         x = x - (t - later) * v
         if on_step is not None:
             on_step(step, steps - 1, preview)
-    return latent()
+    return unpatchify(x, config.latent_patch_size, grid)
 
 
 def sample_image(context: Context, *, size: tuple[int, int] | None = None,
