@@ -10,6 +10,9 @@ from ipt_ros.spatial.tasks.base import lettered_inline, Task
 import numpy as np
 
 MAX_COUNT = 5
+# Chance that the row of choices starts two below the truth, not one. Small counts are common; with
+# these chances both middle numbers of a row are right about equally often all the same.
+_ROW_FROM_TWO_BELOW = {1: 0.0, 2: 0.8, 3: 0.4, 4: 0.8}
 
 
 class MultiviewCounting(Task):
@@ -55,7 +58,7 @@ class MultiviewCounting(Task):
         """
         if count < 1:
             raise BadQuestionError(f'count must be 1 or more, got {count}')
-        rank = 1 if count == 1 else int(rng.integers(1, 3))
+        rank = 1 + int(rng.random() < _ROW_FROM_TWO_BELOW.get(count, 0.5))
         choices = [str(n) for n in rng.permutation(np.arange(4) + count - rank)]
         return self._build(
             self._text(category), choices, truth=str(count), subtask=variant,
