@@ -8,7 +8,7 @@ z up, the floor at z = 0.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import Enum
+from enum import StrEnum
 import math
 
 from ipt_ros.geometry import OrthographicCamera, PinholeCamera
@@ -18,7 +18,7 @@ TASK_NAMES = ('auto', 'pet', 'mvc', 'free')
 MODES = ('auto', 'answer', 'imagine')
 
 
-class Code(str, Enum):
+class Code(StrEnum):
     """Why a request was refused or failed; named as in ipt_interfaces/msg/ErrorCode."""
 
     UNKNOWN_CAMERA = 'UNKNOWN_CAMERA'
