@@ -28,6 +28,7 @@ class LlmConfig:
     num_hidden_layers: int = 28
     num_attention_heads: int = 28
     num_key_value_heads: int = 4
+    max_position_embeddings: int = 32768
     rms_norm_eps: float = 1e-6
     rope_theta: float = 1e6
     initializer_range: float = 0.02
@@ -150,6 +151,12 @@ class BagelConfig:
             raise ConfigError(
                 f'llm hidden_size {self.llm.hidden_size} is not a multiple of '
                 f'num_attention_heads {self.llm.num_attention_heads}')
+        if self.llm.num_attention_heads % self.llm.num_key_value_heads:
+            raise ConfigError(
+                f'llm num_attention_heads {self.llm.num_attention_heads} is not a multiple of '
+                f'num_key_value_heads {self.llm.num_key_value_heads}')
+        if self.vae.ch_mult[0] != 1:
+            raise ConfigError(f'vae ch_mult must begin with 1, got {self.vae.ch_mult}')
         if self.llm.hidden_size % 4:
             raise ConfigError(f'llm hidden_size must be a multiple of 4 for the sin-cos tables, '
                               f'got {self.llm.hidden_size}')

@@ -17,15 +17,16 @@ import weakref
 import numpy as np
 import torch
 from torch import Tensor
-import torch.nn.functional as F
 
 from .config import LlmConfig
-from .decoder import GEN, Streams, UND
+from .decoder import attention, GEN, Streams, UND
 from .errors import InputError
 from .images import check_image, fit, grid_positions, normalise, patchify, to_tensor
 
 # A new buffer holds at least this many tokens.
 MIN_CAPACITY = 256
+# A text is read this many tokens at a time.
+PREFILL = 1024
 
 
 class Segment(NamedTuple):
@@ -95,14 +96,21 @@ class Context:
 
     @torch.no_grad()
     def add_tokens(self, ids: list[int]) -> Tensor:
-        """Read token ids as they are; return decoded rows (n, dim), one an id."""
-        if not ids:
-            raise InputError('add_tokens: no ids')
-        rows = self.model.embed_text(torch.tensor(ids, device=self.model.device))
-        positions = self.position + torch.arange(len(ids), device=self.model.device)
-        hidden = self._decode({UND: rows}, positions, causal=True)
-        self._commit('text', len(ids), self.position + len(ids))
-        return hidden[UND]
+        """Read token ids as they are; return decoded rows (n, dim). Raises InputError."""
+        end, limit = self.position + len(ids), self.model.config.llm.max_position_embeddings
+        if not ids or end > limit:
+            raise InputError(f'a text of {len(ids)} tokens at position {self.position}: expected '
+                             f'at least one, and an end within the {limit} positions of the model')
+        hidden = []
+        # In pieces, because the mask of a long text against all that was read gets large.
+        for piece in torch.tensor(ids, device=self.model.device).split(PREFILL):
+            positions = self.position + torch.arange(len(piece), device=self.model.device)
+            streams = {UND: self.model.embed_text(piece)}
+            hidden.append(self._decode(streams, positions, causal=True)[UND])
+            self.length += len(piece)
+            self.position += len(piece)
+        self.segments.append(Segment('text', self.length, self.position))
+        return torch.cat(hidden)
 
     @torch.no_grad()
     def add_latent(self, latent: Tensor) -> None:
@@ -113,7 +121,7 @@ class Context:
         cells = grid_positions(grid, config.max_latent_size, 'latent').to(self.model.device)
         rows = patchify(latent, patch).to(self.model.device)
         self.decode_latents(rows, torch.zeros(1, device=self.model.device), cells)
-        self._commit('vae', len(rows) + 2, self.position + 1)
+        self._commit_image('vae', len(rows) + 2)
 
     @torch.no_grad()
     def add_vit(self, pixels: Tensor) -> None:
@@ -126,7 +134,7 @@ class Context:
         rows = self.model.embed_vit(patches[None], cells)[0]
         start, end = self._frame()
         self._decode({UND: torch.cat([start, rows.to(start.dtype), end])}, self._still(len(rows)))
-        self._commit('vit', len(rows) + 2, self.position + 1)
+        self._commit_image('vit', len(rows) + 2)
 
     @torch.no_grad()
     def decode_latents(self, rows: Tensor, t: Tensor, cells: Tensor) -> Streams:
@@ -171,17 +179,15 @@ class Context:
                 else:
                     room.copy_(rows)
             keys, values = buffer[layer, :, None, :, :old + new]
-            mixed = F.scaled_dot_product_attention(
-                q.transpose(0, 1)[None], keys, values, attn_mask=mask,
-                enable_gqa=q.shape[1] != k.shape[1])
-            return mixed[0].transpose(0, 1)
+            return attention(q.transpose(0, 1)[None], keys, values, mask)[0].transpose(0, 1)
 
         return self.model.decode(streams, positions, attend)
 
-    def _commit(self, kind: str, tokens: int, position: int) -> None:
+    def _commit_image(self, kind: str, tokens: int) -> None:
+        """Keep what `_decode` wrote; an image takes one position, however many its tokens."""
         self.length += tokens
-        self.position = position
-        self.segments.append(Segment(kind, self.length, position))
+        self.position += 1
+        self.segments.append(Segment(kind, self.length, self.position))
 
     def _make_room(self, tokens: int) -> None:
         """Make the `tokens` places beyond `length` ours to write."""

@@ -69,6 +69,20 @@ def rotate(x: Tensor, rope: Rope) -> Tensor:
     return (x * cos + torch.cat([-right, left], dim=-1) * sin).to(x.dtype)
 
 
+def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+    """
+    Mix values by softmax attention: q (b, heads, n, d), k and v (b, kv_heads, m, d).
+
+    `mask` is bool, true where a query (n) may see a key (m), and broadcasts to (b, heads, n, m).
+    """
+    groups = q.shape[1] // k.shape[1]
+    if groups > 1 and mask is not None and q.is_cuda:
+        # Of the fused CUDA kernels, those that take a mask know no groups of heads.
+        k, v = (x.repeat_interleave(groups, dim=1) for x in (k, v))
+        groups = 1
+    return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=groups > 1)
+
+
 class Attention(nn.Module):
     def __init__(self, config: LlmConfig):
         super().__init__()

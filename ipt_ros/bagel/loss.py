@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 import torch.nn.functional as F
 
-from .decoder import GEN, UND
+from .decoder import attention, GEN, UND
 from .images import normalise, patchify
 from .packing import Batch
 
@@ -69,9 +69,7 @@ class _LineAttention:
             rows = _Gather.apply(x.flatten(1), flat, self.places)
             return rows.view(*self.lines.shape, *x.shape[1:]).transpose(1, 2)
 
-        mixed = F.scaled_dot_product_attention(
-            line_up(q), line_up(k), line_up(v), attn_mask=self.mask,
-            enable_gqa=q.shape[1] != k.shape[1])
+        mixed = attention(line_up(q), line_up(k), line_up(v), self.mask)
         rows = mixed.transpose(1, 2).flatten(2).flatten(0, 1)
         return _Gather.apply(rows, self.places, flat).view(q.shape)
 
