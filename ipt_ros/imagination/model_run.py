@@ -36,7 +36,8 @@ class ModelRun:
     """
     A request while the model works on it.
 
-    `phases` fills with the seconds of each phase: read, think, imagine, answer, score, confirm.
+    `phases` fills with the seconds of each phase that there was: read, think, imagine, answer,
+    score, confirm.
     """
 
     def __init__(self, model: Bagel, options: Options, seed: int,
@@ -63,7 +64,7 @@ class ModelRun:
             self._model, system=system, images=prepared.images, question=prepared.question.text,
             mode=prepared.mode, sampling=self._sampling(), seed=self._seed,
             on_event=self._on_event)
-        self.phases.update(reasoning.timings)
+        self.phases.update({name: took for name, took in reasoning.timings.items() if took})
         began = time.perf_counter()
         choices = prepared.question.choices
         probabilities = self._believe(reasoning, len(choices)) if choices else []

@@ -9,6 +9,8 @@ import json
 import os
 from pathlib import Path
 import shutil
+import signal
+import subprocess
 import threading
 
 from ipt_interfaces.action import Imagine
@@ -255,6 +257,27 @@ def node(bench, checkpoint, parameters, tmp_path_factory):
             raise
         codes = processes.stop()
     assert codes == {'imagination': 0}, log.read_text()
+
+
+@pytest.fixture
+def start(bench, tmp_path):
+    """Start a node of a test's own: start(**parameters) returns process and log file."""
+    log = tmp_path / 'log'
+    started = []
+
+    def start(**parameters):
+        command = node_command('imagination', parameters)
+        with log.open('wb') as output:
+            process = subprocess.Popen(
+                command, stdout=output, stderr=subprocess.STDOUT, env=environment())
+        started.append(process)
+        return process, log
+
+    yield start
+    for process in started:
+        if process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            process.wait(30.0)
 
 
 @pytest.fixture
