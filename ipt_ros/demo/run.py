@@ -237,4 +237,3 @@ def _row(outcome: Outcome, files: dict[str, str]) -> dict:
 def _number(value: float) -> float | None:
     """Return a number as JSON has it: NaN is none."""
     return None if math.isnan(value) else round(value, 4)
-

@@ -6,8 +6,10 @@ One thread does everything, so a picture, its stamp and the transforms of that m
 together without a lock, and the renderer stays on the thread that made it. docs: sim_bridge.yaml.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import math
+import signal
 import sys
 from time import monotonic
 
@@ -34,7 +36,8 @@ from nav_msgs.msg import Odometry
 import numpy as np
 import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.executors import ExternalShutdownException
+from rclpy.exceptions import ParameterException
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo, Image
@@ -407,21 +410,30 @@ def _fail(response, code: int, message: str):
     return response
 
 
-def main(args: list[str] | None = None) -> int:
-    """Run the node until SIGINT or SIGTERM; return the exit code."""
+def main(args: Sequence[str] | None = None) -> int:
+    """Run the node until SIGINT or SIGTERM; both end it with exit code 0."""
     rclpy.init(args=args)
-    node = SimBridge()
+    node = None
     try:
+        executor = SingleThreadedExecutor()
+        node = SimBridge()
+        executor.add_node(node)
         node.start()
-        rclpy.spin(node)
+        executor.spin()
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    except (ParameterError, SimulatorError) as error:
-        node.get_logger().fatal(str(error))
+    except (ParameterError, ParameterException, SimulatorError) as error:
+        print(f'sim_bridge: {error}', file=sys.stderr)
         return 1
+    except Exception:
+        # Publishing and the like fail in the moment in which a signal takes the context down.
+        if rclpy.ok():
+            raise
     finally:
-        node.close()
-        node.destroy_node()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if node is not None:
+            node.close()
+            node.destroy_node()
         rclpy.try_shutdown()
     return 0
 
