@@ -39,7 +39,7 @@ class MapWindow:
         self._samples = max(1, math.ceil(self.resolution / self._source - 1e-6))
 
     def picture(self, image: np.ndarray) -> np.ndarray:
-        """Cut the window out of an imagined picture (uint8 (H, W, 3)); black beyond the map."""
+        """Cut the window out of an imagined map, uint8 (H, W, 3); black beyond its edges."""
         fine = self._sample(image, cv2.INTER_LINEAR, 0)
         return np.rint(fine.mean(axis=(1, 3))).astype(np.uint8)
 

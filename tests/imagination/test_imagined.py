@@ -3,8 +3,9 @@
 
 import math
 
-from hypothesis import given, strategies as st
-from ipt_ros.spatial.imagined import agreement, FREE, OCCUPIED, occupancy, UNKNOWN
+from hypothesis import given
+from hypothesis import strategies as st
+from ipt_ros.spatial.imagined import agreement, FREE, occupancy, OCCUPIED, UNKNOWN
 import numpy as np
 
 RNG = np.random.default_rng(0)

@@ -3,7 +3,8 @@
 
 import math
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ipt_ros.geometry import invert, transform_points
 from ipt_ros.imagination import BevRequest
 from ipt_ros.imagination.maps import MapWindow

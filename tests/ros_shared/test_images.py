@@ -6,15 +6,13 @@ import sys
 from types import ModuleType
 
 import cv2
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ipt_ros.ros import images
+from ipt_ros.ros.images import ImageError
 import numpy as np
 import pytest
-
-pytest.importorskip('sensor_msgs')
-
-from ipt_ros.ros import images  # noqa: E402
-from ipt_ros.ros.images import ImageError  # noqa: E402
-from sensor_msgs.msg import CompressedImage, Image  # noqa: E402
+from sensor_msgs.msg import CompressedImage, Image
 
 sizes = st.tuples(st.integers(1, 24), st.integers(1, 24))
 seeds = st.integers(0, 2**32 - 1)
@@ -182,6 +180,7 @@ def test_cv_bridge_gives_equal_arrays():
 def bridge(monkeypatch):
     """Pretend that a cv_bridge is installed which knows rgb8 only and paints it grey."""
     class CvBridge:
+
         def imgmsg_to_cv2(self, message, desired):
             if message.encoding != 'rgb8':
                 raise RuntimeError('unknown here')

@@ -3,7 +3,8 @@
 
 from itertools import product
 
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from ipt_ros.ros.sync import (
     CameraSilentError,
     FrameSynchronizer,

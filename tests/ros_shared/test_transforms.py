@@ -3,18 +3,16 @@
 
 import math
 
+from geometry_msgs.msg import TransformStamped
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ipt_ros.geometry import compose, invert, Pose2D, rotation_from_yaw_pitch
+from ipt_ros.ros.messages import time_message, transform_message
+from ipt_ros.ros.transforms import nanoseconds, slerp, TransformBuffer, TransformError
 import numpy as np
 import pytest
-
-pytest.importorskip('tf2_msgs')
-
-from geometry_msgs.msg import TransformStamped  # noqa: E402
-from hypothesis import given, settings, strategies as st  # noqa: E402
-from ipt_ros.geometry import compose, invert, Pose2D, rotation_from_yaw_pitch  # noqa: E402
-from ipt_ros.ros.messages import time_message, transform_message  # noqa: E402
-from ipt_ros.ros.transforms import nanoseconds, slerp, TransformBuffer, TransformError  # noqa: E402
-from std_msgs.msg import Header  # noqa: E402
-from tf2_msgs.msg import TFMessage  # noqa: E402
+from std_msgs.msg import Header
+from tf2_msgs.msg import TFMessage
 
 SECOND = 1_000_000_000
 

@@ -3,11 +3,8 @@
 
 import threading
 
+from ipt_ros.ros.worker import JobCancelledError, QueueFullError, Worker
 import pytest
-
-pytest.importorskip('rclpy')
-
-from ipt_ros.ros.worker import JobCancelledError, QueueFullError, Worker  # noqa: E402
 
 
 class Executor:

@@ -15,8 +15,13 @@ import threading
 
 from ipt_interfaces.action import Imagine
 from ipt_interfaces.srv import Ask, ImagineBev, ImagineView
-from ipt_ros.geometry import compose, OPTICAL_IN_BODY, PinholeCamera, Pose2D
-from ipt_ros.geometry import rotation_from_yaw_pitch
+from ipt_ros.geometry import (
+    compose,
+    OPTICAL_IN_BODY,
+    PinholeCamera,
+    Pose2D,
+    rotation_from_yaw_pitch,
+)
 from ipt_ros.graph import graph_environment, node_command
 from ipt_ros.processes import Processes
 from ipt_ros.ros import qos
@@ -44,7 +49,7 @@ TINY = Path(__file__).parents[2] / 'data' / 'tiny_bagel'
 
 @pytest.fixture(scope='session')
 def checkpoint(tmp_path_factory) -> Path:
-    """A complete model with random weights: it answers nonsense, quickly."""
+    """Make a complete model with random weights: it answers nonsense, quickly."""
     folder = tmp_path_factory.mktemp('checkpoint') / 'tiny'
     shutil.copytree(TINY, folder)
     golden = json.loads((folder / 'golden.json').read_text())
@@ -215,7 +220,7 @@ def _waiter(future) -> Waiter:
 
 
 def environment() -> dict[str, str]:
-    """The surroundings of every process of these tests: two cores are shared by all."""
+    """Return the surroundings of every process of these tests: two cores are shared by all."""
     return graph_environment(
         {**os.environ, 'ROS_DOMAIN_ID': str(DOMAIN), 'OMP_NUM_THREADS': '1'})
 
@@ -229,7 +234,7 @@ def bench():
 
 @pytest.fixture
 def robot(bench):
-    """The bench with all cameras as they should be."""
+    """Return the bench with all cameras as they should be."""
     bench.cameras.update({name: Camera() for name in YAWS})
     return bench
 
@@ -242,7 +247,7 @@ def parameters() -> dict:
 
 @pytest.fixture(scope='module')
 def node(bench, checkpoint, parameters, tmp_path_factory):
-    """The node, active, in its own process; it must end with exit code 0."""
+    """Run the node, active, in its own process; it must end with exit code 0."""
     log = tmp_path_factory.mktemp('imagination') / 'log'
     command = node_command('imagination', {
         'checkpoint': checkpoint, 'autostart': True, 'confidence_samples': 1, **parameters})
@@ -261,7 +266,7 @@ def node(bench, checkpoint, parameters, tmp_path_factory):
 
 @pytest.fixture
 def start(bench, tmp_path):
-    """Start a node of a test's own: start(**parameters) returns process and log file."""
+    """Give a function of parameters that starts a node and returns its process and log file."""
     log = tmp_path / 'log'
     started = []
 
@@ -282,7 +287,7 @@ def start(bench, tmp_path):
 
 @pytest.fixture
 def active(robot, node):
-    """The robot with an active node that has seen a frame of every camera."""
+    """Return the robot with an active node that has seen a frame of every camera."""
     robot.activate()
     robot.wait_for_frames()
     return robot

@@ -39,7 +39,7 @@ def refused(response, code: int, *words: str) -> None:
 
 @pytest.fixture
 def afresh(robot, node):
-    """The robot silent, and a node that has forgotten all frames."""
+    """Return the robot silent, and a node that has forgotten all frames."""
     for camera in robot.cameras.values():
         camera.on = False
     robot.activate()
