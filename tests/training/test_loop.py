@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The training loop: schedule, resuming bit for bit, and stopping on a loss that is no number."""
+
+from ipt_training.loop import Ema, OptimizerSettings, run_stage, TrainingDivergedError
+import pytest
+import torch
+from torch import nn
+
+SETTINGS = OptimizerSettings(learning_rate=0.05, warmup_steps=2, ema=0.9)
+
+
+def losses_of(module):
+    def losses_at(step):
+        generator = torch.Generator().manual_seed(step)
+        x = torch.randn(8, 3, generator=generator)
+        return {'loss': (module(x) - x.sum(1, keepdim=True)).square().mean()}
+    return losses_at
+
+
+def fresh():
+    torch.manual_seed(0)
+    return nn.Linear(3, 1)
+
+
+def train(module, steps, folder, losses_at=None, save_seconds=1e9):
+    run_stage('test', module, losses_at or losses_of(module), steps=steps, settings=SETTINGS,
+              folder=folder, save_seconds=save_seconds)
+    return module
+
+
+def test_rate_warms_up_stays_and_falls_to_nothing():
+    settings = OptimizerSettings(learning_rate=1.0, warmup_steps=10, decay=0.25)
+    assert settings.rate(0, 100) == pytest.approx(0.1)
+    assert settings.rate(9, 100) == settings.rate(74, 100) == 1.0
+    assert settings.rate(99, 100) == pytest.approx(0.04)
+    # The plateau does not know the end: a longer run shares it.
+    assert settings.rate(50, 100) == settings.rate(50, 1000)
+
+
+def test_it_learns(tmp_path):
+    module = train(fresh(), 200, tmp_path)
+    assert torch.allclose(module.weight, torch.ones(1, 3), atol=0.05)
+
+
+def test_a_stopped_run_goes_on_to_the_same_weights(tmp_path):
+    straight = train(fresh(), 40, tmp_path / 'straight')
+
+    class Killed(Exception):
+        pass
+
+    module = fresh()
+    losses_at = losses_of(module)
+
+    def killed_at_25(step):
+        if step == 25:
+            raise Killed
+        return losses_at(step)
+
+    with pytest.raises(Killed):
+        train(module, 40, tmp_path / 'resumed', killed_at_25, save_seconds=0.0)
+    resumed = train(fresh(), 40, tmp_path / 'resumed')
+    assert torch.equal(straight.weight, resumed.weight)
+    assert torch.equal(straight.bias, resumed.bias)
+
+
+def test_a_loss_that_is_no_number_stops_with_a_reason_and_keeps_the_state(tmp_path):
+    module = fresh()
+    losses_at = losses_of(module)
+
+    def broken(step):
+        losses = losses_at(step)
+        return {'loss': losses['loss'] * float('nan')} if step == 7 else losses
+
+    with pytest.raises(TrainingDivergedError, match='step 7.*learning_rate'):
+        train(module, 20, tmp_path, broken, save_seconds=0.0)
+    assert torch.load(tmp_path / 'test.pt', weights_only=True)['step'] == 7
+
+
+def test_ema_follows_slowly_and_leaves_frozen_weights_alone():
+    module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
+    module[1].requires_grad_(False)
+    ema = Ema(module, 0.5)
+    before = module[0].weight.detach().clone()
+    with torch.no_grad():
+        module[0].weight += 1
+    ema.update(module, step=10_000)
+    assert torch.allclose(ema.values['0.weight'], before + 0.5)
+    assert not any(name.startswith('1.') for name in ema.values)

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All training examples of a folder in memory, as stacked arrays."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipt_ros.spatial.examples import Question
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from .samples import Material
+from .store import class_names, load_examples
+from .train_encoder import DenseImages
+
+
+@dataclass
+class TaskData:
+    """
+    The examples of one task; N examples with V input images each.
+
+    inputs uint8 (N, V, h, w, 3), targets uint8 (N, H, W, 3); classes uint8 and depths uint16 (mm)
+    of the same heights and widths. Latents (float16, scaled) are there once `add_latents` ran.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    input_classes: np.ndarray
+    input_depths: np.ndarray
+    target_classes: np.ndarray
+    target_depths: np.ndarray
+    thinks: list[str]
+    questions: list[list[Question]]
+    input_latents: torch.Tensor | None = None
+    target_latents: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.targets)
+
+    def material(self, index: int) -> Material:
+        """Return one example as training needs it."""
+        return Material(
+            images=list(self.inputs[index]),
+            latents=list(self.input_latents[index].float()),
+            target=self.targets[index],
+            target_latent=self.target_latents[index].float(),
+            think=self.thinks[index],
+            questions=self.questions[index],
+        )
+
+    def image_groups(self) -> list[np.ndarray]:
+        """Return inputs and targets as groups of equal-size images."""
+        return [_flat(self.inputs), self.targets]
+
+    def dense_groups(self) -> list[DenseImages]:
+        """Return inputs and targets with their per-pixel truth."""
+        return [
+            DenseImages(_flat(self.inputs), _flat(self.input_classes), _flat(self.input_depths)),
+            DenseImages(self.targets, self.target_classes, self.target_depths),
+        ]
+
+
+def _flat(views: np.ndarray) -> np.ndarray:
+    """Merge examples and views: (N, V, ...) to (N * V, ...)."""
+    return views.reshape(-1, *views.shape[2:])
+
+
+def load_task(folder: Path, task: str, classes: list[str]) -> TaskData:
+    """Read every example of a task below ``folder``. Raises StoreError when there is none."""
+    columns: dict[str, list] = {name: [] for name in (
+        'inputs', 'targets', 'input_classes', 'input_depths', 'target_classes', 'target_depths',
+        'thinks', 'questions')}
+    for example in tqdm(load_examples(folder, task, dense=True, classes=classes),
+                        desc=f'read {task}', unit='example', mininterval=2.0):
+        *views, target = example.dense
+        columns['inputs'].append(np.stack(example.images))
+        columns['targets'].append(example.target)
+        columns['input_classes'].append(np.stack([view.classes for view in views]))
+        columns['input_depths'].append(np.stack([view.depth_mm for view in views]))
+        columns['target_classes'].append(target.classes)
+        columns['target_depths'].append(target.depth_mm)
+        columns['thinks'].append(example.think)
+        columns['questions'].append(example.questions)
+    texts = {name: columns.pop(name) for name in ('thinks', 'questions')}
+    return TaskData(**{name: np.stack(rows) for name, rows in columns.items()}, **texts)
+
+
+def load_tasks(folder: Path, tasks: list[str]) -> tuple[dict[str, TaskData], list[str]]:
+    """Return the data of every task and the class list that all of them share."""
+    classes = class_names(folder)
+    return {task: load_task(folder, task, classes) for task in tasks}, classes
+
+
+def add_latents(data: TaskData, encode, batch: int = 128) -> None:
+    """
+    Encode inputs and targets once; ``encode`` maps uint8 (n, 3, H, W) to latents (n, z, h, w).
+
+    The VAE is frozen from here on, so nothing is lost by keeping its posterior means.
+    """
+    def latents(images: np.ndarray) -> torch.Tensor:
+        pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+        parts = [encode(pixels[i:i + batch]).half()
+                 for i in tqdm(range(0, len(images), batch), desc='latents', mininterval=2.0)]
+        return torch.cat(parts)
+
+    flat = latents(_flat(data.inputs))
+    data.input_latents = flat.view(*data.inputs.shape[:2], *flat.shape[1:])
+    data.target_latents = latents(data.targets)

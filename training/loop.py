@@ -1,0 +1,189 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+The loop that every training stage shares: schedule, clipping, EMA, logs, and resuming.
+
+A stage gives a function from the step's number to losses; batches depend on the step alone, so a
+run that was stopped goes on with the same batches. State is written to a temporary file first and
+then renamed: a kill at any moment leaves the last good state.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+import json
+import math
+import os
+from pathlib import Path
+import time
+
+import torch
+from torch import nn, Tensor
+from tqdm import tqdm
+
+
+@dataclass(frozen=True)
+class OptimizerSettings:
+    """
+    AdamW with warm-up, a constant plateau and a linear decay at the end.
+
+    The plateau does not depend on the number of steps, so a run can be resumed with more of them.
+    ``decay`` is the share of the steps in which the rate falls to zero.
+    """
+
+    learning_rate: float
+    warmup_steps: int = 100
+    decay: float = 0.2
+    weight_decay: float = 0.0
+    betas: tuple[float, float] = (0.9, 0.95)
+    eps: float = 1e-15
+    clip: float = 1.0
+    ema: float = 0.0
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate at ``step`` of ``steps``."""
+        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
+        left = (steps - step) / max(1.0, self.decay * steps)
+        return self.learning_rate * warm * min(1.0, left)
+
+
+class TrainingDivergedError(RuntimeError):
+    """The loss is no longer a number; the last good state is kept."""
+
+
+class Ema:
+    """An exponential moving average of trainable parameters, in float32."""
+
+    def __init__(self, module: nn.Module, decay: float):
+        self.decay = decay
+        self.values = {
+            name: value.detach().clone().float()
+            for name, value in module.named_parameters() if value.requires_grad
+        }
+
+    @torch.no_grad()
+    def update(self, module: nn.Module, step: int) -> None:
+        """Move towards the module's weights; the first steps weigh more (bias correction)."""
+        decay = min(self.decay, (1 + step) / (10 + step))
+        names = list(self.values)
+        parameters = dict(module.named_parameters())
+        torch._foreach_lerp_(
+            [self.values[n] for n in names], [parameters[n].detach().float() for n in names],
+            1 - decay)
+
+    @torch.no_grad()
+    def copy_to(self, module: nn.Module) -> None:
+        """Write the averages into the module."""
+        for name, value in module.named_parameters():
+            if name in self.values:
+                value.copy_(self.values[name])
+
+
+def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict]:
+    """Matrices decay; vectors (biases, norms) and embeddings do not."""
+    decayed, plain = [], []
+    for name, value in module.named_parameters():
+        if value.requires_grad:
+            flat = value.ndim < 2 or 'embed' in name
+            (plain if flat else decayed).append(value)
+    return [{'params': decayed, 'weight_decay': weight_decay},
+            {'params': plain, 'weight_decay': 0.0}]
+
+
+def run_stage(
+    name: str,
+    module: nn.Module,
+    losses_at: Callable[[int], dict[str, Tensor]],
+    *,
+    steps: int,
+    settings: OptimizerSettings,
+    folder: Path,
+    save_seconds: float = 120.0,
+    on_save: Callable[[int, nn.Module], None] | None = None,
+    save_points: Iterable[int] = (),
+) -> None:
+    """
+    Train ``module`` for ``steps`` steps, resuming from ``folder``/NAME.pt where there is one.
+
+    ``losses_at(step)`` returns named scalar tensors; 'loss' is what is minimised, the others are
+    logged. At the end the module holds the averaged weights if ``settings.ema`` is set.
+    Raises TrainingDivergedError when the loss is not finite.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f'{name}.pt'
+    optimizer = torch.optim.AdamW(
+        parameter_groups(module, settings.weight_decay), lr=settings.learning_rate,
+        betas=settings.betas, eps=settings.eps, fused=True)
+    trainable = [value for value in module.parameters() if value.requires_grad]
+    ema = Ema(module, settings.ema) if settings.ema else None
+    first = load_state(path, module, optimizer, ema)
+    save_points = set(save_points)
+    log = (folder / f'{name}.jsonl').open('a')
+    saved, seen = time.monotonic(), []
+    module.train()
+    bar = tqdm(range(first, steps), initial=first, total=steps, desc=name, mininterval=2.0,
+               dynamic_ncols=True)
+    for step in bar:
+        for group in optimizer.param_groups:
+            group['lr'] = settings.rate(step, steps)
+        losses = losses_at(step)
+        if not torch.isfinite(losses['loss']):
+            raise TrainingDivergedError(
+                f'stage {name}: the loss is {losses["loss"].item()} at step {step}; the last good '
+                f'state is {path}; lower optimizer.learning_rate and start again')
+        losses['loss'].backward()
+        nn.utils.clip_grad_norm_(trainable, settings.clip)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if ema:
+            ema.update(module, step)
+        seen.append({key: value.item() for key, value in losses.items()})
+        if len(seen) == 20:
+            keys = sorted({key for row in seen for key in row})
+            means = {key: round(mean([row[key] for row in seen if key in row]), 5) for key in keys}
+            bar.set_postfix({key: f'{value:.3f}' for key, value in means.items()}, refresh=False)
+            log.write(json.dumps({'step': step + 1, 'time': round(time.time(), 1), **means})
+                      + '\n')
+            log.flush()
+            seen = []
+        if (time.monotonic() - saved > save_seconds or step + 1 in save_points
+                or step + 1 == steps):
+            save_state(path, step + 1, module, optimizer, ema)
+            saved = time.monotonic()
+            if on_save:
+                on_save(step + 1, module)
+    log.close()
+    module.eval()
+    if ema:
+        ema.copy_to(module)
+
+
+def mean(values: list[float]) -> float:
+    """Return the plain mean; NaN of nothing."""
+    return sum(values) / len(values) if values else math.nan
+
+
+def save_state(path: Path, step: int, module: nn.Module, optimizer: torch.optim.Optimizer,
+               ema: Ema | None) -> None:
+    """Write everything that resuming needs, atomically."""
+    state = {
+        'step': step,
+        'module': module.state_dict(),
+        'optimizer': optimizer.state_dict(),
+        'ema': ema.values if ema else {},
+    }
+    temporary = path.with_suffix('.tmp')
+    torch.save(state, temporary)
+    os.replace(temporary, path)
+
+
+def load_state(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer,
+               ema: Ema | None) -> int:
+    """Load what `save_state` wrote, if it is there; return the step to go on with."""
+    if not path.exists():
+        return 0
+    state = torch.load(path, weights_only=True)
+    module.load_state_dict(state['module'])
+    optimizer.load_state_dict(state['optimizer'])
+    if ema and state['ema']:
+        for name, value in state['ema'].items():
+            ema.values[name].copy_(value)
+    return state['step']

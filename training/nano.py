@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+From nothing to a checkpoint folder: scenes, tokenizer, VAE, image encoder, model, export.
+
+``python -m ipt_training.nano`` (``make train-nano``) follows a recipe through all its stages. Each
+resumes where it was stopped, and a finished one is passed over.
+"""
+
+import argparse
+import json
+from pathlib import Path
+
+from ipt_ros.bagel import Bagel, BagelConfig, Tokenizer, Vae
+from ipt_ros.bagel.config import from_dict
+from ipt_ros.spatial.prompts import after_image_text, ANSWER_ONLY_PROMPT, THINK_PROMPT
+from safetensors.torch import load_file, save_file
+import torch
+
+from .data import add_latents, load_tasks, TaskData
+from .generate import generate
+from .recipe import load_recipe, Recipe, RECIPES
+from .store import load_examples
+from .tokenizer import build_tokenizer
+from .train_encoder import encode_pixels, train_encoder
+from .train_model import train_model
+from .train_vae import latent_statistics, train_vae
+
+STAGES = ('data', 'tokenizer', 'vae', 'encoder', 'model')
+
+
+class Build:
+    """One run of a recipe; every stage is a method, every result a file in ``work_dir``."""
+
+    def __init__(self, recipe: Recipe, data: Path | None = None):
+        self.recipe = recipe
+        self.work = recipe.work_dir
+        self.data = data or self.work / 'data'
+        self._loaded: tuple[dict[str, TaskData], list[str]] | None = None
+
+    def run(self, stages: list[str]) -> None:
+        """Run the stages in order."""
+        for stage in STAGES:
+            if stage in stages:
+                print(f'--- {self.recipe.name}: {stage}', flush=True)
+                getattr(self, f'make_{stage}')()
+
+    def make_data(self) -> None:
+        """Generate the examples that the recipe asks for."""
+        data = self.recipe.data
+        generate(list(data.tasks), data.examples // len(data.tasks), data.seed, self.data,
+                 data.workers)
+
+    def make_tokenizer(self) -> None:
+        """Learn the vocabulary from the training texts."""
+        if (self.work / 'tokenizer' / 'tokenizer.json').exists():
+            return
+        texts = [THINK_PROMPT, ANSWER_ONLY_PROMPT] * 50
+        for example in load_examples(self.data):
+            texts.append(example.think)
+            for question in example.questions:
+                texts += [question.text, after_image_text(question.answer)]
+        size = build_tokenizer(texts, self.recipe.tokenizer['vocabulary'],
+                               self.work / 'tokenizer')
+        print(f'{size} tokens from {len(texts)} texts')
+
+    def make_vae(self) -> None:
+        """Train the VAE and measure its latents."""
+        if (self.work / 'vae.safetensors').exists():
+            return
+        torch.manual_seed(self.recipe.seed)
+        vae = Vae(self.config().vae)
+        vae.requires_grad_(True)
+        stage = self.recipe.vae
+        groups = [group for data in self.loaded()[0].values() for group in data.image_groups()]
+        train_vae(vae.net, groups, steps=stage.steps, batch_size=stage.batch_size,
+                  crop=stage.crop, kl_weight=stage.kl_weight, settings=stage.optimizer,
+                  folder=self.work, seed=self.recipe.seed)
+        mean, spread = latent_statistics(vae.net, groups)
+        factors = {'shift_factor': round(mean, 4), 'scale_factor': round(1 / spread, 4)}
+        (self.work / 'vae.json').write_text(json.dumps(factors))
+        save_file({k: v.contiguous() for k, v in vae.named_tensors().items()},
+                  self.work / 'vae.safetensors')
+
+    def make_encoder(self) -> None:
+        """Train the image encoder on the dense truth."""
+        if (self.work / 'encoder.safetensors').exists():
+            return
+        model = self.new_model()
+        tasks, classes = self.loaded()
+        stage, vit = self.recipe.encoder, model.config.vit
+        train_encoder(
+            model.vit_model, lambda pixels: encode_pixels(model, pixels),
+            [group for data in tasks.values() for group in data.dense_groups()],
+            width=vit.hidden_size, patch=vit.patch_size, classes=len(classes), cell=stage.cell,
+            steps=stage.steps, batch_size=stage.batch_size, settings=stage.optimizer,
+            folder=self.work, seed=self.recipe.seed)
+        save_file(model.vit_model.state_dict(), self.work / 'encoder.safetensors')
+
+    def make_model(self) -> None:
+        """Train the whole model and write the checkpoint folder."""
+        model = self.new_model()
+        model.vit_model.load_state_dict(load_file(self.work / 'encoder.safetensors'))
+        model.vae.load(load_file(self.work / 'vae.safetensors'))
+        tasks, _ = self.loaded()
+        for data in tasks.values():
+            if data.input_latents is None:
+                add_latents(data, model.vae.encode)
+        train_model(model, tasks, self.recipe.model_training, folder=self.work,
+                    seed=self.recipe.seed)
+        model.save_checkpoint(self.recipe.checkpoint, dtype=torch.bfloat16)
+        print(f'wrote {self.recipe.checkpoint}')
+
+    def loaded(self) -> tuple[dict[str, TaskData], list[str]]:
+        """Return the examples, read once."""
+        if self._loaded is None:
+            self._loaded = load_tasks(self.data, list(self.recipe.data.tasks))
+        return self._loaded
+
+    def config(self, vocabulary: int = 512) -> BagelConfig:
+        """Return the model's sizes; those that stages measured are filled in once they ran."""
+        values = {**self.recipe.model}
+        values['llm'] = {**values['llm'], 'vocab_size': -(-vocabulary // 64) * 64}
+        if (self.work / 'vae.json').exists():
+            values['vae'] = {**values['vae'], **json.loads((self.work / 'vae.json').read_text())}
+        return from_dict(BagelConfig, values)
+
+    def new_model(self) -> Bagel:
+        """Return a model with random weights and the tokenizer of the earlier stage."""
+        tokenizer = Tokenizer.from_folder(self.work / 'tokenizer')
+        return Bagel.from_config(self.config(len(tokenizer)), tokenizer, seed=self.recipe.seed)
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        prog='ipt train', description='Make a checkpoint from scratch, as a recipe says. A run '
+        'that was stopped goes on where it was.')
+    parser.add_argument('--recipe', type=Path, default=RECIPES / 'nano.yaml')
+    parser.add_argument('--stages', default=','.join(STAGES), help='names, comma between')
+    parser.add_argument('--data', type=Path, help='folder of examples (default: in work_dir)')
+    parser.add_argument('--threads', type=int, help='CPU threads (default: all cores)')
+    options = parser.parse_args(arguments)
+    stages = options.stages.split(',')
+    unknown = sorted(set(stages) - set(STAGES))
+    if unknown:
+        parser.error(f'unknown stages {unknown}; known: {", ".join(STAGES)}')
+    if options.threads:
+        torch.set_num_threads(options.threads)
+    Build(load_recipe(options.recipe), options.data).run(stages)
+
+
+if __name__ == '__main__':
+    main()

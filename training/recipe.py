@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recipe: everything that decides how a checkpoint is made, read from one YAML file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ipt_ros.bagel.config import from_dict
+import yaml
+
+from .loop import OptimizerSettings
+
+RECIPES = Path(__file__).parent / 'recipes'
+
+
+@dataclass(frozen=True)
+class DataRecipe:
+    """Which examples to generate, over all tasks; ``seed`` is that of the first scene."""
+
+    tasks: tuple[str, ...]
+    examples: int
+    seed: int = 0
+    workers: int = 2
+
+
+@dataclass(frozen=True)
+class VaeRecipe:
+    """Stage 1; ``crop`` is the side of the training crops in pixels."""
+
+    steps: int
+    batch_size: int
+    crop: int
+    kl_weight: float
+    optimizer: OptimizerSettings
+
+
+@dataclass(frozen=True)
+class EncoderRecipe:
+    """Stage 2; ``cell`` is the side in pixels of what the head predicts."""
+
+    steps: int
+    batch_size: int
+    cell: int
+    optimizer: OptimizerSettings
+
+
+@dataclass(frozen=True)
+class ModelRecipe:
+    """
+    Stage 3. Kinds of samples are named 'answer-TASK' and 'imagine-TASK'.
+
+    ``mix``: share of the steps a kind; ``samples``: samples a step of the kind; ``questions``:
+    most questions a sample by 'answer' and 'imagine'; ``noised_copies``: of the target a sample;
+    ``dropout``: of instruction 'text', and of the target's clean 'vae' and 'vit' copies.
+    """
+
+    steps: int
+    imagine_from: int
+    mix: dict[str, float]
+    samples: dict[str, int]
+    questions: dict[str, int]
+    noised_copies: int
+    ce_weight: float
+    mse_weight: float
+    dropout: dict[str, float]
+    optimizer: OptimizerSettings
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The whole recipe; ``model`` holds the fields of BagelConfig but the vocabulary's size."""
+
+    name: str
+    checkpoint: Path
+    work_dir: Path
+    seed: int
+    data: DataRecipe
+    tokenizer: dict[str, int]
+    model: dict[str, Any]
+    vae: VaeRecipe
+    encoder: EncoderRecipe
+    model_training: ModelRecipe
+
+
+class RecipeError(ValueError):
+    """A recipe that cannot be read; the message names file and field."""
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """Read a recipe. Raises RecipeError: no file, bad YAML, unknown or missing fields."""
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise RecipeError(f'{path}: no such recipe; ours are in {RECIPES}') from None
+    except yaml.YAMLError as error:
+        raise RecipeError(f'{path}: not valid YAML: {error}') from error
+    try:
+        for name, kind in (('data', DataRecipe), ('vae', VaeRecipe), ('encoder', EncoderRecipe),
+                           ('model_training', ModelRecipe)):
+            values[name] = from_dict(kind, values[name])
+        recipe = from_dict(Recipe, values)
+    except (KeyError, TypeError, ValueError) as error:
+        raise RecipeError(f'{path}: {error}') from error
+    return Recipe(**{
+        **vars(recipe), 'checkpoint': Path(recipe.checkpoint), 'work_dir': Path(recipe.work_dir)})

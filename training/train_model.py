@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Stage 3: the whole model on packed samples, answers first, imagination joining later.
+
+Every step trains one kind of sample ('answer-pet', 'imagine-mvc', ...), drawn by the recipe's mix;
+samples of one kind are of like length, so little attention is spent on padding.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ipt_ros.bagel import Bagel, Batch, Dropout, fast_dtype, pack
+from ipt_ros.spatial import TASKS
+import numpy as np
+import torch
+from torch import Tensor
+
+from .data import TaskData
+from .loop import run_stage
+from .recipe import ModelRecipe
+from .samples import answer_sample, imagine_sample, Segment
+
+# Examples at the end of every task's data that are never trained on, only watched.
+HELD_OUT = 64
+
+
+def kinds_at(step: int, recipe: ModelRecipe) -> dict[str, float]:
+    """Return the kinds of samples that may be drawn at ``step``, with their shares."""
+    early = step < recipe.imagine_from
+    mix = {kind: share for kind, share in recipe.mix.items()
+           if share > 0 and not (early and kind.startswith('imagine'))}
+    total = sum(mix.values())
+    if not total:
+        raise ValueError(f'model_training.mix leaves nothing to train at step {step}: '
+                         f'{recipe.mix}; give an answer kind a share or set imagine_from to 0')
+    return {kind: share / total for kind, share in mix.items()}
+
+
+def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
+                 rng: np.random.Generator) -> list[list[Segment]]:
+    """Draw ``count`` training samples of a kind, each with up to the recipe's questions."""
+    mode, task = kind.split('-')
+    samples = []
+    for index in rng.integers(max(1, len(data) - HELD_OUT), size=count):
+        material = data.material(index)
+        order = rng.permutation(len(material.questions))[:recipe.questions[mode]]
+        # The truth stays, wording and order of the choices are drawn anew each time.
+        questions = [TASKS[task].reword(material.questions[i], rng) for i in order]
+        samples.append(answer_sample(material, questions) if mode == 'answer'
+                       else imagine_sample(material, questions, recipe.noised_copies))
+    return samples
+
+
+def batch_at(step: int, model: Bagel, tasks: Mapping[str, TaskData], recipe: ModelRecipe,
+             seed: int) -> tuple[str, Batch]:
+    """Return kind and batch of a step; they depend on nothing but the step and the seed."""
+    rng = np.random.default_rng((seed, step))
+    mix = kinds_at(step, recipe)
+    kind = str(rng.choice(list(mix), p=list(mix.values())))
+    samples = draw_samples(kind, tasks[kind.split('-')[1]], recipe.samples[kind], recipe, rng)
+    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
+    batch = pack(samples, model.config, model.tokenizer, generator=generator,
+                 dropout=Dropout(**recipe.dropout))
+    return kind, batch
+
+
+def train_model(model: Bagel, tasks: Mapping[str, TaskData], recipe: ModelRecipe, *,
+                folder: Path, seed: int) -> None:
+    """Train ``model`` in place (the VAE stays frozen); resumes from ``folder``."""
+    device, dtype = model.device, fast_dtype(model.device)
+
+    def losses_at(step: int) -> dict[str, Tensor]:
+        kind, batch = batch_at(step, model, tasks, recipe, seed)
+        batch = batch.to(device)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            loss = model.loss(batch)
+        total = recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse
+        named = {'loss': total, f'ce_{kind}': letter_loss(loss.ce_tokens, batch, model)}
+        if len(batch.noised):
+            named[f'mse_{kind}'] = loss.mse
+        return named
+
+    run_stage('model', model, losses_at, steps=recipe.steps, settings=recipe.optimizer,
+              folder=folder)
+
+
+def letter_loss(ce_tokens: Tensor, batch: Batch, model: Bagel) -> Tensor:
+    """Return the mean cross entropy of the tokens that hold the answer's letter."""
+    return ce_tokens[letter_places(batch, model)].detach().mean()
+
+
+def letter_places(batch: Batch, model: Bagel) -> Tensor:
+    """Return which labels are answer letters: (C,) bool."""
+    letters = {model.tokenizer.encode(f'<answer>{letter}</answer>')[1] for letter in 'ABCD'}
+    return torch.isin(batch.labels, torch.tensor(sorted(letters), device=batch.labels.device))
