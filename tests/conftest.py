@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Surroundings of every test: few threads, and DDS that meets nobody else."""
+
+import fcntl
+import importlib.util
+import os
+from pathlib import Path
+import tempfile
+
+import pytest
+
+# Set before torch and OpenCV start their thread pools. Children inherit all of these.
+os.environ.setdefault('OMP_NUM_THREADS', str(min(2, os.cpu_count() or 1)))
+os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
+os.environ['RMW_IMPLEMENTATION'] = 'rmw_fastrtps_cpp'
+os.environ['HF_HUB_OFFLINE'] = '1'
+
+# Above 101, the ports of DDS run into those that Linux hands out to everybody.
+DOMAINS = range(1, 102)
+
+_HAS_ROS = all(importlib.util.find_spec(name) for name in ('rclpy', 'ipt_interfaces'))
+collect_ignore = [] if _HAS_ROS else ['ros', 'ros_shared']
+
+
+def pytest_report_header():
+    """Say it when tests are left out."""
+    if not _HAS_ROS:
+        return 'rclpy or ipt_interfaces is missing: tests of nodes are NOT collected (make setup)'
+    return None
+
+
+@pytest.fixture(scope='module')
+def ros_domain():
+    """
+    Return a ROS domain id that no other test module on this machine has, also as ROS_DOMAIN_ID.
+
+    A lock on a file keeps it; the kernel frees it when this process ends, however it ends.
+    """
+    for domain in sorted(DOMAINS, key=lambda number: (number - os.getpid()) % len(DOMAINS)):
+        path = Path(tempfile.gettempdir(), f'ros_domain_{domain}.lock')
+        with path.open('w') as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setenv('ROS_DOMAIN_ID', str(domain))
+                yield domain
+            return
+    raise RuntimeError(f'all {len(DOMAINS)} ROS domains are taken by running tests')

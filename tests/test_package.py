@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The package as a whole: metadata that agrees, arrows between rooms, declared dependencies."""
+
+import ast
+from functools import cache
+from importlib.metadata import packages_distributions
+from pathlib import Path
+import re
+import sys
+from xml.etree import ElementTree
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCES = {'ipt_ros': ROOT / 'ipt_ros', 'ipt_sim': ROOT / 'sim', 'ipt_training': ROOT / 'training'}
+
+# What each room may import of ours. Modules that are not listed (the command line, the demo) stand
+# above all of these.
+ARROWS = {
+    'ipt_ros.bagel': set(),
+    'ipt_ros.geometry': set(),
+    'ipt_ros.spatial': {'ipt_ros.geometry'},
+    'ipt_ros.imagination': {'ipt_ros.bagel', 'ipt_ros.geometry', 'ipt_ros.spatial'},
+    'ipt_ros.ros': {'ipt_ros.geometry'},
+    'ipt_ros.nodes': {'ipt_ros.geometry', 'ipt_ros.imagination', 'ipt_ros.ros', 'ipt_sim'},
+    'ipt_sim': {'ipt_ros.geometry'},
+    'ipt_training': {'ipt_ros.bagel', 'ipt_ros.geometry', 'ipt_ros.spatial', 'ipt_sim'},
+}
+# Helpers without imports of their own rooms, for whoever stands beside or above them.
+HELPERS = {'ipt_ros.paths', 'ipt_ros.progress', 'ipt_ros.pictures', 'ipt_ros.machine'}
+USES_HELPERS = {'ipt_ros.nodes', 'ipt_training'}
+WITHOUT_ROS = set(ARROWS) - {'ipt_ros.nodes', 'ipt_ros.ros'}
+WITHOUT_TORCH = {'ipt_ros.geometry', 'ipt_ros.spatial', 'ipt_ros.ros', 'ipt_sim'}
+ROS_IMPORT = re.compile(
+    r'(rclpy|launch|launch_ros|tf2_ros|cv_bridge|\w+_(msgs|interfaces|srvs))\b')
+
+
+@cache
+def modules():
+    """Map the name of each of our modules to what it imports, at any place in the file."""
+    found = {}
+    for package, folder in SOURCES.items():
+        for path in folder.rglob('*.py'):
+            parts = [package, *path.relative_to(folder).with_suffix('').parts]
+            name = '.'.join(parts[:-1] if parts[-1] == '__init__' else parts)
+            tree = ast.parse(path.read_text(encoding='utf-8'), str(path))
+            found[name] = imports(tree, parts[:-1])
+    return found
+
+
+def imports(tree, folder):
+    """Collect what a module of the package `folder` imports, as `package.module.name`."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parents = folder[:len(folder) - node.level + 1] if node.level else []
+            source = '.'.join([*parents, *filter(None, [node.module])])
+            names |= {f'{source}.{alias.name}' for alias in node.names}
+    return names
+
+
+def room(name):
+    """Return the room of a module: `ipt_ros.bagel`, or the whole of `ipt_sim`."""
+    return '.'.join(name.split('.')[:2 if name.startswith('ipt_ros') else 1])
+
+
+def members(of):
+    return {name: used for name, used in modules().items() if room(name) == of}
+
+
+@pytest.mark.parametrize('name', sorted(ARROWS))
+def test_arrows_point_down(name):
+    allowed = ARROWS[name] | {name} | (HELPERS if name in USES_HELPERS else set())
+    assert members(name), f'no module found in {name}'
+    for module, used in members(name).items():
+        ours = {room(item) for item in used if item.split('.')[0] in SOURCES}
+        assert ours <= allowed, f'{module} imports {sorted(ours - allowed)}'
+
+
+@pytest.mark.parametrize('name', sorted(HELPERS))
+def test_helpers_need_no_room(name):
+    for module, used in members(name).items():
+        ours = {room(item) for item in used if item.split('.')[0] in SOURCES}
+        assert ours <= HELPERS, f'{module} imports {sorted(ours - HELPERS)}'
+
+
+@pytest.mark.parametrize('name', sorted(WITHOUT_ROS | HELPERS))
+def test_works_without_ros(name):
+    for module, used in members(name).items():
+        assert not [item for item in used if ROS_IMPORT.match(item)], f'{module} needs ROS'
+
+
+@pytest.mark.parametrize('name', sorted(WITHOUT_TORCH))
+def test_works_without_torch(name):
+    for module, used in members(name).items():
+        assert 'torch' not in {item.split('.')[0] for item in used}, f'{module} needs torch'
+
+
+def test_only_nodes_and_what_they_share_import_rclpy():
+    users = {room(name) for name, used in modules().items()
+             if any(item.split('.')[0] == 'rclpy' for item in used)}
+    assert users <= {'ipt_ros.nodes', 'ipt_ros.ros'}
+
+
+def test_nothing_unpickles_objects():
+    careless = re.compile(r'torch\.load\((?![^)]*weights_only=True)')
+    for name, used in modules().items():
+        assert not used & {'pickle', 'dill', 'joblib'}, f'{name} imports pickle'
+    for folder in SOURCES.values():
+        for path in folder.rglob('*.py'):
+            assert not careless.search(path.read_text(encoding='utf-8')), path
+
+
+@cache
+def manifest(folder='.'):
+    return ElementTree.parse(ROOT / folder / 'package.xml').getroot()
+
+
+@pytest.fixture(scope='module')
+def distribution():
+    """Return what setup.py says, without building anything."""
+    setuptools = pytest.importorskip('setuptools')
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        patch.setattr(sys, 'argv', ['setup.py'])
+        said = {}
+        patch.setattr(setuptools, 'setup', said.update)
+        exec(compile((ROOT / 'setup.py').read_text(encoding='utf-8'), ROOT / 'setup.py', 'exec'),
+             {'__file__': str(ROOT / 'setup.py'), '__name__': 'setup'})
+        return said
+
+
+def test_metadata_agrees(distribution):
+    root = manifest()
+    for key in ('name', 'version', 'description', 'license', 'maintainer'):
+        assert distribution[key] == root.findtext(key), key
+    assert distribution['maintainer_email'] == root.find('maintainer').get('email')
+    assert (ROOT / root.find('license').get('file')).is_file()
+    assert manifest('ipt_interfaces').findtext('version') == root.findtext('version')
+
+
+def test_every_folder_with_code_is_installed(distribution):
+    expected = set()
+    for package, folder in SOURCES.items():
+        for path in folder.rglob('*.py'):
+            expected.add('.'.join([package, *path.relative_to(folder).parent.parts]))
+    assert set(distribution['packages']) == expected
+
+
+def test_commands_exist(distribution):
+    for line in distribution['entry_points']['console_scripts']:
+        target = line.split(' = ')[1]
+        module, function = target.split(':')
+        tree = ast.parse((ROOT / (module.replace('.', '/') + '.py')).read_text(encoding='utf-8'))
+        functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+        assert function in functions, target
+
+
+def test_launch_files_and_parameters_are_installed(distribution):
+    installed = {path for _, files in distribution['data_files'] for path in files}
+    for folder in ('launch', 'config'):
+        for path in (ROOT / folder).rglob('*.*'):
+            if path.suffix in ('.py', '.yaml', '.xml'):
+                assert path.relative_to(ROOT).as_posix() in installed
+
+
+def requirements():
+    """Return all pins of `make setup` as {normalised name: version}."""
+    pins = {}
+    for path in set((ROOT / 'requirements').glob('*.txt')) - {ROOT / 'requirements/robot.txt'}:
+        for line in path.read_text(encoding='utf-8').splitlines():
+            if line and not line.startswith('#'):
+                name, separator, version = line.partition('==')
+                assert separator and re.fullmatch(r'[\w.]+', version), f'{path.name}: {line}'
+                assert pins.setdefault(normal(name), version) == version, f'{name}: two versions'
+    return pins
+
+
+def normal(name):
+    return re.sub(r'[-_.]+', '-', name).lower()
+
+
+def third_party():
+    """Return the top-level names that our code imports from elsewhere."""
+    used = {item.split('.')[0] for items in modules().values() for item in items}
+    return used - set(SOURCES) - set(sys.stdlib_module_names)
+
+
+def test_every_import_is_pinned():
+    pins = requirements()
+    owners = packages_distributions()
+    for name in sorted(third_party()):
+        if ROS_IMPORT.match(name):
+            continue
+        assert any(normal(owner) in pins for owner in owners.get(name, [name])), (
+            f'{name} is imported but not pinned in requirements/')
+
+
+def test_every_ros_import_is_declared():
+    declared = {node.text for kind in ('depend', 'exec_depend') for node in manifest().iter(kind)}
+    used = {name for name in third_party() if ROS_IMPORT.fullmatch(name)}
+    assert used <= declared, f'package.xml lacks {sorted(used - declared)}'
+
+
+def test_sources_name_their_licence():
+    line = '# SPDX-License-Identifier: Apache-2.0'
+    folders = [*SOURCES.values(), *(ROOT / name for name in ('launch', 'scripts', 'tests'))]
+    paths = [path for folder in folders for path in folder.rglob('*')
+             if path.suffix in ('.py', '.sh')]
+    assert len(paths) > 20
+    for path in [*paths, ROOT / 'setup.py', ROOT / 'Makefile']:
+        first = path.read_text(encoding='utf-8').splitlines()[:2]
+        assert line in first, f'{path.relative_to(ROOT)} does not start with: {line}'
