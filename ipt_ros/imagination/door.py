@@ -58,6 +58,11 @@ class Imagination:
         name = Path(source).resolve().name if Path(source).is_dir() else str(source)
         return cls(model, name, options)
 
+    @property
+    def model(self):
+        """The loaded `ipt_ros.bagel.Bagel`, for what no request covers."""
+        return self._model
+
     def prepare(self, views: Sequence[View], request: Request) -> Prepared:
         """
         Check a request; views are the frames of one moment, in the order of configuration.
