@@ -25,7 +25,9 @@ import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.signals import SignalHandlerOptions
-from sensor_msgs.msg import CameraInfo
+from sensor_msgs.msg import CameraInfo, Image
+
+_IMAGES = ('image_raw', 'depth/image_raw')
 
 # Called about ten times a second while a call waits, with the seconds waited so far. May raise to
 # give up, e.g. because a node's process has died.
@@ -177,6 +179,31 @@ class Robot:
     def wait_for_cameras(self, cameras: tuple[str, ...]) -> None:
         """Wait until each camera has delivered something."""
         self._newest_stamps(cameras, 0)
+
+    def count_frames(self, cameras: tuple[str, ...], seconds: float) -> int:
+        """Return how many frames arrived whole, colour and depth, within some seconds."""
+        stamps = {(name, topic): set() for name in cameras for topic in _IMAGES}
+        subscriptions = [
+            self._node.create_subscription(
+                Image, f'{self._namespace}/{name}/{topic}',
+                lambda image, key=(name, topic): stamps[key].add(nanoseconds(image.header.stamp)),
+                sensor_input('best_effort'))
+            for name, topic in stamps]
+
+        def arrived() -> int:
+            return sum(
+                len(set.intersection(*(stamps[name, topic] for topic in _IMAGES)))
+                for name in cameras)
+
+        try:
+            # From the first frame on: finding each other takes its time.
+            self._wait_for(lambda: arrived() > len(cameras), 'the first images', seconds=60.0)
+            before = arrived()
+            self._wait_for(lambda: False, 'images', seconds=seconds, must=False)
+            return arrived() - before
+        finally:
+            for subscription in subscriptions:
+                self._node.destroy_subscription(subscription)
 
     # Inside
 
