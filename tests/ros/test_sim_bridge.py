@@ -32,7 +32,6 @@ from tf2_msgs.msg import TFMessage
 
 pytestmark = pytest.mark.ros
 
-DOMAIN = 61
 SEED = 1_000_007
 CAMERAS = {'front': 0.0, 'left': math.pi / 2, 'back': math.pi, 'right': -math.pi / 2}
 FRAME_RATE = 5.0
@@ -44,7 +43,7 @@ class Probe:
 
     def __init__(self):
         self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=DOMAIN)
+        rclpy.init(context=self.context)
         self.node = rclpy.create_node('probe', context=self.context)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.executor.add_node(self.node)
@@ -125,17 +124,18 @@ def as_pose(odom) -> Pose2D:
                   2 * math.atan2(pose.orientation.z, pose.orientation.w))
 
 
-def environment():
-    return graph_environment({**os.environ, 'ROS_DOMAIN_ID': str(DOMAIN)})
+@pytest.fixture(scope='module')
+def environment(ros_domain):
+    return graph_environment(os.environ)
 
 
 @pytest.fixture(scope='module')
-def probe(tmp_path_factory):
+def probe(environment, tmp_path_factory):
     log = tmp_path_factory.mktemp('bridge') / 'log'
     command = node_command('sim_bridge', {
         'seed': SEED, 'frame_rate': FRAME_RATE, 'camera_width': SIZE, 'camera_height': SIZE})
     with Processes() as processes:
-        processes.start('sim_bridge', command, log, environment())
+        processes.start('sim_bridge', command, log, environment)
         probe = Probe()
         try:
             probe.until(lambda: processes.check() or probe.heard['/ipt/odom'])
@@ -439,11 +439,11 @@ def test_impossible_truth_is_refused(scene, fields, code):
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_signal_ends_the_node_with_exit_code_0(tmp_path, number):
+def test_signal_ends_the_node_with_exit_code_0(tmp_path, environment, number):
     log = tmp_path / 'log'
     with log.open('w') as output:
         process = subprocess.Popen(
-            node_command('sim_bridge', {}), stdout=output, stderr=output, env=environment())
+            node_command('sim_bridge', {}), stdout=output, stderr=output, env=environment)
     try:
         began = monotonic()
         while 'objects' not in log.read_text():
@@ -463,9 +463,11 @@ def test_signal_ends_the_node_with_exit_code_0(tmp_path, number):
     ('backend:=habitat', 'expected one of: mujoco'),
     ('seed:=-3', 'seed'),
 ])
-def test_parameter_that_makes_no_robot_ends_the_node_with_the_reason(parameter, reason):
+def test_parameter_that_makes_no_robot_ends_the_node_with_the_reason(
+    environment, parameter, reason,
+):
     done = subprocess.run(
         [sys.executable, '-m', 'ipt_ros.nodes.sim_bridge', '--ros-args', '-p', parameter],
-        capture_output=True, text=True, env=environment(), timeout=60)
+        capture_output=True, text=True, env=environment, timeout=120)
     assert done.returncode == 1
     assert reason in done.stderr + done.stdout
