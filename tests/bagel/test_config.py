@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+from ipt_ros.bagel import BagelConfig, ConfigError, Guidance, LlmConfig, ResizeRule, VaeConfig
+import pytest
+
+
+def test_saved_configuration_comes_back(golden, tmp_path):
+    golden.config.save(tmp_path)
+    assert BagelConfig.from_folder(tmp_path) == golden.config
+
+
+def test_overrides_win(golden, tmp_path):
+    golden.config.save(tmp_path)
+    config = BagelConfig.from_folder(tmp_path, max_latent_size=5, vae_transform=[32, 16, 8])
+    assert config.max_latent_size == 5
+    assert config.vae_transform == ResizeRule(32, 16, 8)
+
+
+@pytest.mark.parametrize(('file', 'content', 'message'), [
+    ('llm_config.json', None, 'no such file'),
+    ('vit_config.json', '{', 'not valid JSON'),
+    ('bagel.json', '[]', 'expected a JSON object'),
+    ('bagel.json', '{"latent_pach_size": 2}', 'unknown settings .*latent_pach_size'),
+    ('bagel.json', '{"sampling": {"guidance": {"renorm": "no"}}}', 'renorm must be one of'),
+    ('bagel.json', '{"sampling": 3}', 'expected an object of settings'),
+])
+def test_bad_files_are_named(golden, tmp_path, file, content, message):
+    golden.config.save(tmp_path)
+    if content is None:
+        (tmp_path / file).unlink()
+    else:
+        (tmp_path / file).write_text(content)
+    with pytest.raises(ConfigError, match=message):
+        BagelConfig.from_folder(tmp_path)
+
+
+def test_invalid_config_json_does_not_matter(golden, tmp_path):
+    """The published checkpoint's config.json is not valid JSON."""
+    golden.config.save(tmp_path)
+    (tmp_path / 'config.json').write_text('{"a": 1,}')
+    assert BagelConfig.from_folder(tmp_path) == golden.config
+
+
+@pytest.mark.parametrize('make', [
+    lambda: BagelConfig(llm=LlmConfig(hidden_size=100)),
+    lambda: BagelConfig(llm=LlmConfig(num_key_value_heads=5)),
+    lambda: BagelConfig(vae=VaeConfig(ch_mult=(2, 4))),
+    lambda: BagelConfig(vae_transform=ResizeRule(64, 32, 8)),
+    lambda: BagelConfig(vit_transform=ResizeRule(64, 32, 8)),
+    lambda: Guidance(renorm='none'),
+])
+def test_sizes_that_do_not_fit_are_refused(make):
+    with pytest.raises(ConfigError):
+        make()
