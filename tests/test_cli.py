@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The command `ipt`, as somebody types it."""
+
+import importlib
+from pathlib import Path
+import shutil
+import sys
+from types import ModuleType
+
+from ipt_ros import cli, doctor
+from ipt_ros.doctor import FAIL, Finding, NOTE, OK
+import pytest
+
+TINY = Path(__file__).parent / 'data' / 'tiny_bagel'
+COMMANDS = ('demo', 'ask', 'verify', 'evaluate', 'train', 'bench', 'doctor')
+
+
+def test_help_lists_every_command(capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(['--help'])
+    assert end.value.code == 0
+    words = capsys.readouterr().out.split()
+    assert set(COMMANDS) <= set(words)
+
+
+@pytest.mark.parametrize('command', ['demo', 'ask', 'bench', 'doctor'])
+def test_every_command_explains_itself(command, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main([command, '--help'])
+    assert end.value.code == 0
+    assert f'ipt {command}' in capsys.readouterr().out
+
+
+@pytest.mark.parametrize('arguments', [[], ['dance'], ['demo', '--sed', '3'], ['ask']])
+def test_wrong_command_line_ends_with_usage(arguments, capsys):
+    with pytest.raises(SystemExit) as end:
+        cli.main(arguments)
+    assert end.value.code == 2
+    assert 'usage: ipt' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(('command', 'module'), [
+    ('verify', 'ipt_ros.bagel.verify'),
+    ('evaluate', 'ipt_training.evaluate'),
+    ('train', 'ipt_training.nano'),
+])
+def test_forwarded_command_gets_all_of_its_arguments(command, module, monkeypatch):
+    seen = []
+    stand_in = ModuleType(module)
+    stand_in.main = lambda arguments: seen.append(arguments) or 7
+    monkeypatch.setitem(sys.modules, module, stand_in)
+
+    assert cli.main([command, 'FOLDER', '--n', '3', '--help']) == 7
+    assert seen == [['FOLDER', '--n', '3', '--help']]
+
+
+@pytest.mark.parametrize('module', [
+    'ipt_ros.bagel.verify', 'ipt_training.evaluate', 'ipt_training.nano'])
+def test_module_behind_a_forwarded_command_has_a_main(module):
+    assert callable(importlib.import_module(module).main)
+
+
+def test_ctrl_c_ends_a_command_with_130(monkeypatch, capsys):
+    stand_in = ModuleType('ipt_training.nano')
+
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    stand_in.main = interrupted
+    monkeypatch.setitem(sys.modules, 'ipt_training.nano', stand_in)
+    assert cli.main(['train']) == 130
+    assert 'stopped' in capsys.readouterr().err
+
+
+@pytest.mark.ros
+def test_demo_without_its_checkpoint_says_what_to_do(tmp_path, capsys):
+    assert cli.main(['demo', '--checkpoint', str(tmp_path / 'none'), '--out', str(tmp_path)]) == 1
+    message = capsys.readouterr().err
+    assert str(tmp_path / 'none') in message and 'make train-nano' in message
+
+
+@pytest.mark.parametrize('seed', ['-1', str(2**31)])
+def test_demo_refuses_seeds_outside_the_range(seed, capsys):
+    assert cli.main(['demo', '--seed', seed]) == 1
+    assert seed in capsys.readouterr().err
+
+
+def test_bench_refuses_no_repeats(capsys):
+    assert cli.main(['bench', '--repeats', '0']) == 1
+    assert '1 or more' in capsys.readouterr().err
+
+
+def test_doctor_reports_and_fails_on_a_problem(monkeypatch, capsys):
+    findings = [Finding('machine', OK, 'fast'), Finding('gpu', FAIL, 'hot', 'cool it')]
+    monkeypatch.setattr(doctor, 'examine', lambda checkpoint: findings)
+    assert cli.main(['doctor']) == 1
+    shown = capsys.readouterr().out
+    assert '[fail] gpu: hot' in shown and '-> cool it' in shown and '1 problem' in shown
+
+
+def test_doctor_is_content_with_notes(monkeypatch, capsys):
+    monkeypatch.setattr(doctor, 'examine', lambda checkpoint: [Finding('gpu', NOTE, 'none')])
+    assert cli.main(['doctor']) == 0
+    assert 'all is well' in capsys.readouterr().out
+
+
+def test_doctor_makes_a_finding_of_a_check_that_breaks(monkeypatch):
+    def broken():
+        raise OSError('no such bus')
+
+    for check in ('_machine', '_packages', '_gpu', '_drawing', '_ros', '_interfaces',
+                  '_dds_profile', '_shared_memory'):
+        monkeypatch.setattr(doctor, check, broken)
+    findings = doctor.examine(TINY)
+    assert [item.level for item in findings].count(FAIL) == 8
+    assert all('no such bus' in item.text for item in findings if item.level == FAIL)
+
+
+def test_doctor_knows_a_whole_checkpoint_from_half_of_one(tmp_path):
+    folder = tmp_path / 'tiny'
+    shutil.copytree(TINY, folder)
+    assert doctor._checkpoint(folder).level == OK
+    (folder / 'ae.safetensors').unlink()
+    half = doctor._checkpoint(folder)
+    assert (half.level, 'ae.safetensors' in half.text) == (FAIL, True)
+    assert doctor._checkpoint(tmp_path / 'none').level == FAIL
+
+
+def test_doctor_says_when_the_dds_profile_is_missing(monkeypatch, tmp_path):
+    monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', str(tmp_path / 'none.xml'))
+    assert doctor._dds_profile().level == FAIL
+    monkeypatch.delenv('FASTRTPS_DEFAULT_PROFILES_FILE')
+    assert doctor._dds_profile().level == NOTE
+    advice = doctor._dds_profile().advice.rpartition('=')[2]
+    monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', advice)
+    assert doctor._dds_profile().level == OK
