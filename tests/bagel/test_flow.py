@@ -4,6 +4,7 @@
 from dataclasses import replace
 
 from ipt_ros.bagel import Cancelled, Context, flow, Guidance, InputError, sample_image
+from ipt_ros.bagel.images import patchify
 from ipt_ros.bagel.packing import shift_time
 import numpy as np
 import pytest
