@@ -26,7 +26,7 @@ def ask(options: Namespace) -> int:
         with Robot(options.namespace, timeout=options.timeout) as robot:
             progress.live('waiting for the node')
             result = robot.imagine(
-                lambda feedback: show(feedback, progress), kind=Imagine.Goal.ASK,
+                lambda feedback: progress.live(describe(feedback)), kind=Imagine.Goal.ASK,
                 question=options.question, choices=options.choices, task=options.task,
                 mode=options.mode, cameras=options.cameras, target=target, seed=options.seed,
                 return_images=options.out is not None)
@@ -43,12 +43,11 @@ def ask(options: Namespace) -> int:
     return 0
 
 
-def show(feedback: Imagine.Feedback, progress: Progress) -> None:
-    """Show the feedback of the action as a live line."""
+def describe(feedback: Imagine.Feedback) -> str:
+    """Return the feedback of the action in words."""
     if feedback.steps_total:
-        progress.live(f'{feedback.phase} {bar(feedback.step, feedback.steps_total)}')
-    else:
-        progress.live(f'{feedback.phase} ...')
+        return f'{feedback.phase} {bar(feedback.step, feedback.steps_total)}'
+    return feedback.phase
 
 
 def save_pictures(result: Imagine.Result, folder: Path) -> None:

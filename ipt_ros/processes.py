@@ -13,7 +13,7 @@ from time import monotonic, sleep
 _LIBC = ctypes.CDLL(None)
 _PR_SET_PDEATHSIG = 1
 # ROS nodes end cleanly, and free their shared memory, on SIGINT; the rest is for those that hang.
-_PATIENCE = ((signal.SIGINT, 15.0), (signal.SIGTERM, 5.0), (signal.SIGKILL, 5.0))
+_PATIENCE = ((signal.SIGINT, 45.0), (signal.SIGTERM, 10.0), (signal.SIGKILL, 10.0))
 
 
 class ProcessDiedError(RuntimeError):

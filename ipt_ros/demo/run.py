@@ -12,7 +12,8 @@ import signal
 from time import monotonic
 
 from geometry_msgs.msg import PointStamped
-from ipt_ros.asking import phases, show
+from ipt_interfaces.action import Imagine
+from ipt_ros.asking import describe, phases
 from ipt_ros.demo.page import page
 from ipt_ros.demo.record import Outcome, Request
 from ipt_ros.demo.story import CAMERAS, plan
@@ -20,9 +21,9 @@ from ipt_ros.demo.table import table
 from ipt_ros.graph import graph_environment, NAMESPACE, node_command
 from ipt_ros.machine import processor
 from ipt_ros.pictures import png
-from ipt_ros.processes import Processes
+from ipt_ros.processes import ProcessDiedError, Processes, tail
 from ipt_ros.progress import Progress
-from ipt_ros.ros.client import Robot
+from ipt_ros.ros.client import Robot, RobotError
 from ipt_ros.ros.images import to_rgb
 from ipt_ros.ros.transforms import nanoseconds
 from ipt_sim import make_simulator
@@ -47,7 +48,7 @@ def run(options: Options, progress: Progress | None = None) -> int:
     """
     Run the demo; return 0 if every question was answered, rightly or wrongly.
 
-    Raises DemoError, and whatever else went wrong, after every process has been stopped.
+    Raises DemoError when something else went wrong. Every process is stopped in any case.
     """
     progress = progress or Progress()
     if not options.checkpoint.is_dir():
@@ -60,7 +61,12 @@ def run(options: Options, progress: Progress | None = None) -> int:
     with _stopped_by_signals(), Processes() as processes:
         _start(processes, options, environment, progress)
         requests = _plan(options.seed, progress)
-        outcomes = _ask_all(processes, requests, progress)
+        try:
+            outcomes = _Interview(processes, progress)(requests)
+        except ProcessDiedError as error:
+            raise DemoError(str(error)) from error
+        except RobotError as error:
+            raise DemoError(f'{error}\n{_logs(options)}') from error
         progress.live('stopping the nodes')
         codes = processes.stop()
     progress.step('stopped: ' + ', '.join(f'{name} (exit code {c})' for name, c in codes.items()))
@@ -81,6 +87,12 @@ def _stopped_by_signals() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
+
+
+def _logs(options: Options) -> str:
+    """Return the end of what the nodes said."""
+    return '\n'.join(
+        f'the end of {log}:\n{tail(log)}' for log in sorted(options.out.glob('*.log')))
 
 
 def _start(
@@ -109,72 +121,89 @@ def _plan(seed: int, progress: Progress) -> list[Request]:
     return requests
 
 
-def _ask_all(
-    processes: Processes, requests: list[Request], progress: Progress,
-) -> list[Outcome]:
-    doing = 'waiting for the cameras'
+class _Interview:
+    """Asks the questions one after the other and says at any time what is being waited for."""
 
-    def waiting(seconds: float) -> None:
-        processes.check()
-        progress.live(f'{doing} ({seconds:.0f} s)')
+    def __init__(self, processes: Processes, progress: Progress):
+        self._processes = processes
+        self._progress = progress
+        self._doing = self._question = ''
 
-    with Robot(NAMESPACE, waiting) as robot:
+    def __call__(self, requests: list[Request]) -> list[Outcome]:
+        """Return what came of the requests."""
+        outcomes, scene = [], None
+        with Robot(NAMESPACE, self._waiting) as robot:
+            self._bring_up(robot)
+            for number, request in enumerate(requests, 1):
+                self._question = f'question {number}'
+                self._doing = f'{self._question}: {request.question}'
+                if request.scene != scene:
+                    robot.reset(request.scene)
+                    scene = request.scene
+                outcomes.append(self._ask(robot, request))
+                self._progress.step(f'{self._question}, {_in_words(outcomes[-1])}')
+        return outcomes
+
+    def _bring_up(self, robot: Robot) -> None:
+        self._doing = 'waiting for the cameras'
         robot.wait_for_cameras(CAMERAS)
-        progress.step('the cameras deliver')
-        doing = 'loading the model'
+        self._progress.step('the cameras deliver')
+        self._doing = 'loading the model'
         robot.bring_up()
-        progress.step('the imagination node is active')
-        scene, outcomes = None, []
-        for number, request in enumerate(requests, 1):
-            if request.scene != scene:
-                robot.reset(request.scene)
-                scene = request.scene
-            doing = f'question {number}: {request.question}'
-            outcome = _ask(robot, request, progress)
-            progress.step(
-                f'question {number} over the {request.over}: '
-                + (f'FAILED, {outcome.error}' if outcome.error
-                   else f'{outcome.answer} in {outcome.seconds:.1f} s'))
-            outcomes.append(outcome)
-    return outcomes
+        self._progress.step('the imagination node is active')
+
+    def _waiting(self, seconds: float) -> None:
+        self._processes.check()
+        self._progress.live(f'{self._doing} ({seconds:.0f} s)')
+
+    def _on_feedback(self, feedback: Imagine.Feedback) -> None:
+        self._doing = f'{self._question}: {describe(feedback)}'
+
+    def _ask(self, robot: Robot, request: Request) -> Outcome:
+        """Put the robot in place and ask, over the service or the action."""
+        pose = request.pose
+        arrived = robot.teleport(pose.x, pose.y, pose.yaw, request.cameras)
+        target = PointStamped()
+        if request.target is not None:
+            target.header.frame_id = 'map'
+            target.point.x, target.point.y = request.target
+        fields = {
+            'question': request.question, 'choices': list(request.choices),
+            'task': request.task, 'mode': request.mode, 'cameras': list(request.cameras),
+            'target': target, 'return_images': True, 'seed': request.scene}
+        began = monotonic()
+        if request.over == 'action':
+            reply = robot.imagine(self._on_feedback, kind=Imagine.Goal.ASK, **fields)
+        else:
+            reply = robot.ask(**fields)
+        seconds = monotonic() - began
+        if not reply.success:
+            return Outcome(request, error=reply.message, seconds=seconds)
+        answer = reply.answer
+        if any(nanoseconds(item.header.stamp) < arrived for item in answer.evidence):
+            return Outcome(
+                request, error='it rests on frames from where the robot was before',
+                seconds=seconds)
+        truth = robot.ground_truth(**request.truth_of) if request.truth_of else None
+        return Outcome(
+            request=request,
+            answer=answer.text,
+            confidence=float(answer.confidence),
+            reasoning=answer.reasoning,
+            seconds=seconds,
+            phases=phases(answer),
+            model=answer.model_id,
+            inputs=tuple(to_rgb(image) for image in reply.inputs),
+            imagined=to_rgb(reply.imagined[-1].image) if reply.imagined else None,
+            truth_image=to_rgb(truth.image) if truth else None,
+        )
 
 
-def _ask(robot: Robot, request: Request, progress: Progress) -> Outcome:
-    """Put the robot in place and ask, over the service or the action."""
-    pose = request.pose
-    arrived = robot.teleport(pose.x, pose.y, pose.yaw, request.cameras)
-    target = PointStamped()
-    if request.target is not None:
-        target.header.frame_id = 'map'
-        target.point.x, target.point.y = request.target
-    fields = {
-        'question': request.question, 'choices': list(request.choices), 'task': request.task,
-        'mode': request.mode, 'cameras': list(request.cameras), 'target': target,
-        'return_images': True, 'seed': request.scene}
-    began = monotonic()
-    if request.over == 'action':
-        reply = robot.imagine(lambda feedback: show(feedback, progress), kind='ask', **fields)
-    else:
-        reply = robot.ask(**fields)
-    seconds = monotonic() - began
-    if not reply.success:
-        return Outcome(request, error=reply.message, seconds=seconds)
-    answer = reply.answer
-    if any(nanoseconds(item.header.stamp) < arrived for item in answer.evidence):
-        return Outcome(request, error='the answer rests on frames from before', seconds=seconds)
-    truth = robot.ground_truth(**request.truth_of) if request.truth_of else None
-    return Outcome(
-        request=request,
-        answer=answer.text,
-        confidence=float(answer.confidence),
-        reasoning=answer.reasoning,
-        seconds=seconds,
-        phases=phases(answer),
-        model=answer.model_id,
-        inputs=tuple(to_rgb(image) for image in reply.inputs),
-        imagined=to_rgb(reply.imagined[-1].image) if reply.imagined else None,
-        truth_image=to_rgb(truth.image) if truth else None,
-    )
+def _in_words(outcome: Outcome) -> str:
+    over = f'over the {outcome.request.over}'
+    if outcome.error:
+        return f'{over}: no answer: {outcome.error}'
+    return f'{over}: {outcome.answer}, after {outcome.seconds:.1f} s'
 
 
 def _write(
