@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import math
 
 from builtin_interfaces.msg import Duration
-from geometry_msgs.msg import PointStamped, PoseStamped
+from geometry_msgs.msg import PointStamped, PoseStamped, TransformStamped
 from ipt_interfaces.action import Imagine
 from ipt_interfaces.msg import Answer, Evidence, ImaginedImage, Phase
 from ipt_interfaces.srv import Ask
@@ -25,7 +25,12 @@ from ipt_ros.imagination import (
 )
 from ipt_ros.ros.cameras import Observation
 from ipt_ros.ros.images import from_rgb
-from ipt_ros.ros.messages import camera_info, pose_message, time_message
+from ipt_ros.ros.messages import (
+    camera_info,
+    pose_message,
+    time_message,
+    transform_message,
+)
 from ipt_ros.ros.transforms import nanoseconds
 from nav_msgs.msg import MapMetaData, OccupancyGrid
 import numpy as np
@@ -165,6 +170,14 @@ class Replies:
         """The occupancy grid; empty where none was asked."""
         grid = self._result.grid
         return OccupancyGrid() if grid is None else grid_message(grid, self._base)
+
+    def transforms(self, parent: str, parent_from_base: np.ndarray) -> list[TransformStamped]:
+        """Return where the imagined cameras stand in a frame, as far as that is known."""
+        header = Header(stamp=self._stamp, frame_id=parent)
+        return [
+            transform_message(
+                parent_from_base @ item.base_from_optical, header, self._prefix + item.kind)
+            for item in self._result.imagined if item.base_from_optical is not None]
 
     def _imagined(self, item: Imagined) -> ImaginedImage:
         header = Header(stamp=self._stamp, frame_id=self._prefix + item.kind)

@@ -15,6 +15,7 @@ import traceback
 from typing import Any
 
 from diagnostic_msgs.msg import DiagnosticStatus
+from geometry_msgs.msg import TransformStamped
 from ipt_interfaces.action import Imagine
 from ipt_interfaces.msg import Answer, ErrorCode, ImaginedImage
 from ipt_interfaces.srv import Ask, ImagineBev, ImagineView
@@ -154,7 +155,9 @@ class ImaginationNode(LifecycleNode):
             'bev': self.create_lifecycle_publisher(Image, '~/imagined/bev', qos.latched()),
             'grid': self.create_lifecycle_publisher(
                 OccupancyGrid, '~/imagined/bev_grid', qos.latched()),
+            'tf': self.create_lifecycle_publisher(TFMessage, '/tf_static', qos.latched()),
         }
+        self._placed: dict[str, TransformStamped] = {}
         self._worker = Worker(self.executor, settings.queue_limit)
         self._problem = 'it is configured, but not active'
         return TransitionCallbackReturn.SUCCESS
@@ -325,6 +328,7 @@ class ImaginationNode(LifecycleNode):
             result, observation, self._settings.base_frame, self._imagination.model_id,
             self._settings.imagined_frame_prefix, seconds)
         self._publish(replies, answered=result.answer is not None)
+        self._show_cameras(replies, observation.stamp)
         return Outcome(ErrorCode.NONE, result.note, seconds, replies)
 
     async def _work(self, plan: Plan, handle: ServerGoalHandle | None,
@@ -413,6 +417,17 @@ class ImaginationNode(LifecycleNode):
                 self._outputs['info'].publish(item.camera_info)
         if replies.grid.data:
             self._outputs['grid'].publish(replies.grid)
+
+    def _show_cameras(self, replies: Replies, stamp: int) -> None:
+        """Put the imagined cameras into /tf, where they stay while the robot drives on."""
+        base, fixed = self._settings.base_frame, self._settings.fixed_frame
+        try:
+            placed = replies.transforms(fixed, self._transforms.lookup(fixed, base, stamp))
+        except TransformError:
+            return  # nothing is known that does not move with the robot
+        self._placed |= {item.child_frame_id: item for item in placed}
+        if placed:
+            self._outputs['tf'].publish(TFMessage(transforms=list(self._placed.values())))
 
     # -- health ---------------------------------------------------------------------------------
 
