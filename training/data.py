@@ -41,9 +41,10 @@ class TaskData:
         """Return one example as training needs it."""
         return Material(
             images=list(self.inputs[index]),
-            latents=list(self.input_latents[index].float()),
+            latents=[] if self.input_latents is None else list(self.input_latents[index].float()),
             target=self.targets[index],
-            target_latent=self.target_latents[index].float(),
+            target_latent=(None if self.target_latents is None
+                           else self.target_latents[index].float()),
             think=self.thinks[index],
             questions=self.questions[index],
         )

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-From nothing to a checkpoint folder: scenes, tokenizer, VAE, image encoder, model, export.
+From nothing to a checkpoint folder: scenes, tokenizer, image encoder, answers, VAE, imagination.
 
 ``python -m ipt_training.nano`` (``make train-nano``) follows a recipe through all its stages. Each
 resumes where it was stopped, and a finished one is passed over.
@@ -25,7 +25,7 @@ from .train_encoder import encode_pixels, train_encoder
 from .train_model import train_model
 from .train_vae import latent_statistics, train_vae
 
-STAGES = ('data', 'tokenizer', 'vae', 'encoder', 'model')
+STAGES = ('data', 'tokenizer', 'encoder', 'answers', 'vae', 'mixed')
 
 
 class Build:
@@ -96,16 +96,26 @@ class Build:
             folder=self.work, seed=self.recipe.seed)
         save_file(model.vit_model.state_dict(), self.work / 'encoder.safetensors')
 
-    def make_model(self) -> None:
-        """Train the whole model and write the checkpoint folder."""
+    def make_answers(self) -> None:
+        """Train the whole model to answer."""
+        if (self.work / 'answers.safetensors').exists():
+            return
         model = self.new_model()
         model.vit_model.load_state_dict(load_file(self.work / 'encoder.safetensors'))
+        train_model('answers', model, self.loaded()[0], self.recipe.answers, folder=self.work,
+                    seed=self.recipe.seed)
+        save_file(model.state_dict(), self.work / 'answers.safetensors')
+
+    def make_mixed(self) -> None:
+        """Train it to imagine as well, and write the checkpoint folder."""
+        model = self.new_model()
+        model.load_state_dict(load_file(self.work / 'answers.safetensors'))
         model.vae.load(load_file(self.work / 'vae.safetensors'))
         tasks, _ = self.loaded()
         for data in tasks.values():
             if data.input_latents is None:
                 add_latents(data, model.vae.encode)
-        train_model(model, tasks, self.recipe.model_training, folder=self.work,
+        train_model('mixed', model, tasks, self.recipe.mixed, folder=self.work,
                     seed=self.recipe.seed)
         model.save_checkpoint(self.recipe.checkpoint, dtype=torch.bfloat16)
         print(f'wrote {self.recipe.checkpoint}')

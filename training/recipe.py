@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recipe: everything that decides how a checkpoint is made, read from one YAML file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ class DataRecipe:
 
 @dataclass(frozen=True)
 class VaeRecipe:
-    """Stage 1; ``crop`` is the side of the training crops in pixels."""
+    """The VAE; ``crop`` is the side of the training crops in pixels."""
 
     steps: int
     batch_size: int
@@ -36,7 +36,7 @@ class VaeRecipe:
 
 @dataclass(frozen=True)
 class EncoderRecipe:
-    """Stage 2; ``cell`` is the side in pixels of what the head predicts."""
+    """The image encoder; ``cell`` is the side in pixels of what the head predicts."""
 
     steps: int
     batch_size: int
@@ -47,7 +47,7 @@ class EncoderRecipe:
 @dataclass(frozen=True)
 class ModelRecipe:
     """
-    Stage 3. Kinds of samples are named 'answer-TASK' and 'imagine-TASK'.
+    A stage of the whole model. Kinds of samples are named 'answer-TASK' and 'imagine-TASK'.
 
     ``mix``: share of the steps a kind; ``samples``: samples a step of the kind; ``questions``:
     most questions a sample by 'answer' and 'imagine'; ``noised_copies``: of the target a sample;
@@ -55,15 +55,14 @@ class ModelRecipe:
     """
 
     steps: int
-    imagine_from: int
     mix: dict[str, float]
     samples: dict[str, int]
     questions: dict[str, int]
-    noised_copies: int
-    ce_weight: float
-    mse_weight: float
-    dropout: dict[str, float]
     optimizer: OptimizerSettings
+    noised_copies: int = 1
+    ce_weight: float = 1.0
+    mse_weight: float = 1.0
+    dropout: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -79,7 +78,8 @@ class Recipe:
     model: dict[str, Any]
     vae: VaeRecipe
     encoder: EncoderRecipe
-    model_training: ModelRecipe
+    answers: ModelRecipe
+    mixed: ModelRecipe
 
 
 class RecipeError(ValueError):
@@ -97,7 +97,8 @@ def load_recipe(path: str | Path) -> Recipe:
         raise RecipeError(f'{path}: not valid YAML: {error}') from error
     try:
         for name, kind in (('data', DataRecipe), ('vae', VaeRecipe), ('encoder', EncoderRecipe),
-                           ('model_training', ModelRecipe)):
+                           ('answers', ModelRecipe),
+                           ('mixed', ModelRecipe)):
             values[name] = from_dict(kind, values[name])
         recipe = from_dict(Recipe, values)
     except (KeyError, TypeError, ValueError) as error:

@@ -34,13 +34,13 @@ class Material:
     An example as training needs it: pixels at the model's size and the VAE's latents.
 
     ``images`` and ``target`` are uint8 (H, W, 3); ``latents`` and ``target_latent`` float
-    (z, h, w), already scaled and shifted.
+    (z, h, w), already scaled and shifted; empty and None where only answers are trained.
     """
 
     images: list[np.ndarray]
     latents: list[torch.Tensor]
     target: np.ndarray
-    target_latent: torch.Tensor
+    target_latent: torch.Tensor | None
     think: str
     questions: list[Question]
 
@@ -61,7 +61,7 @@ def imagine_sample(material: Material, questions: list[Question],
                    noised_copies: int) -> list[Segment]:
     """Return one sample of the imagination mode; only its first branch learns to draw."""
     segments: list[Segment] = [TextSegment(THINK_PROMPT)]
-    for image, latent in zip(material.images, material.latents):
+    for image, latent in zip(material.images, material.latents, strict=True):
         segments.append(ImageSegment(image, latent=latent))
     for branch, question in enumerate(questions, start=1):
         segments += [

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Stage 2: the image encoder on the simulator's dense truth, a stand-in for SigLIP's pretraining.
+The image encoder on the simulator's dense truth, a stand-in for SigLIP's pretraining.
 
 Every patch predicts the class and the depth of each small cell inside it. The prediction head is
 thrown away afterwards; what stays are patch features that know what stands where and how far.

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Stage 3: the whole model on packed samples, answers first, imagination joining later.
+The stages of the whole model, on packed samples: answers alone, then imagination as well.
 
 Every step trains one kind of sample ('answer-pet', 'imagine-mvc', ...), drawn by the recipe's mix;
 samples of one kind are of like length, so little attention is spent on padding.
@@ -24,18 +24,6 @@ from .samples import answer_sample, imagine_sample, Segment
 HELD_OUT = 64
 
 
-def kinds_at(step: int, recipe: ModelRecipe) -> dict[str, float]:
-    """Return the kinds of samples that may be drawn at ``step``, with their shares."""
-    early = step < recipe.imagine_from
-    mix = {kind: share for kind, share in recipe.mix.items()
-           if share > 0 and not (early and kind.startswith('imagine'))}
-    total = sum(mix.values())
-    if not total:
-        raise ValueError(f'model_training.mix leaves nothing to train at step {step}: '
-                         f'{recipe.mix}; give an answer kind a share or set imagine_from to 0')
-    return {kind: share / total for kind, share in mix.items()}
-
-
 def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
                  rng: np.random.Generator) -> list[list[Segment]]:
     """Draw ``count`` training samples of a kind, each with up to the recipe's questions."""
@@ -55,8 +43,8 @@ def batch_at(step: int, model: Bagel, tasks: Mapping[str, TaskData], recipe: Mod
              seed: int) -> tuple[str, Batch]:
     """Return kind and batch of a step; they depend on nothing but the step and the seed."""
     rng = np.random.default_rng((seed, step))
-    mix = kinds_at(step, recipe)
-    kind = str(rng.choice(list(mix), p=list(mix.values())))
+    shares = np.array(list(recipe.mix.values()), float)
+    kind = str(rng.choice(list(recipe.mix), p=shares / shares.sum()))
     samples = draw_samples(kind, tasks[kind.split('-')[1]], recipe.samples[kind], recipe, rng)
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     batch = pack(samples, model.config, model.tokenizer, generator=generator,
@@ -64,7 +52,7 @@ def batch_at(step: int, model: Bagel, tasks: Mapping[str, TaskData], recipe: Mod
     return kind, batch
 
 
-def train_model(model: Bagel, tasks: Mapping[str, TaskData], recipe: ModelRecipe, *,
+def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: ModelRecipe, *,
                 folder: Path, seed: int) -> None:
     """Train ``model`` in place (the VAE stays frozen); resumes from ``folder``."""
     device, dtype = model.device, fast_dtype(model.device)
@@ -80,7 +68,7 @@ def train_model(model: Bagel, tasks: Mapping[str, TaskData], recipe: ModelRecipe
             named[f'mse_{kind}'] = loss.mse
         return named
 
-    run_stage('model', model, losses_at, steps=recipe.steps, settings=recipe.optimizer,
+    run_stage(name, model, losses_at, steps=recipe.steps, settings=recipe.optimizer,
               folder=folder)
 
 

@@ -63,7 +63,12 @@ class VitConfig:
 
 @dataclass(frozen=True)
 class VaeConfig:
-    """FLUX autoencoder. A latent that the model sees is scale_factor * (z - shift_factor)."""
+    """
+    FLUX autoencoder. A latent that the model sees is scale_factor * (z - shift_factor).
+
+    `norm_groups`: groups of its normalisation, 32 in the original. With few channels that would
+    be one channel a group, which takes the picture's own brightness and colour away.
+    """
 
     in_channels: int = 3
     out_ch: int = 3
@@ -71,6 +76,7 @@ class VaeConfig:
     ch_mult: tuple[int, ...] = (1, 2, 4, 4)
     num_res_blocks: int = 2
     z_channels: int = 16
+    norm_groups: int = 32
     scale_factor: float = 0.3611
     shift_factor: float = 0.1159
 

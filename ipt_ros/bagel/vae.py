@@ -56,6 +56,7 @@ class Vae(nn.Module):
             block_out_channels=tuple(config.ch * m for m in config.ch_mult),
             layers_per_block=config.num_res_blocks,
             latent_channels=config.z_channels,
+            norm_num_groups=config.norm_groups,
             use_quant_conv=False,
             use_post_quant_conv=False,
         )
