@@ -35,10 +35,12 @@ check_platform() {
 }
 
 missing_packages() { # SUFFIX: print the listed packages ending in SUFFIX that are not installed
-  local package
-  while read -r package; do
-    dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || echo "$package"
-  done < <(sed -nE "s/^([a-z0-9.+-]+)$1\$/\1/p" scripts/apt-packages.txt)
+  local listed installed
+  listed=$(sed -nE "s/^([a-z0-9.+-]+)$1\$/\1/p" scripts/apt-packages.txt | sort)
+  # shellcheck disable=SC2086 # one word a package
+  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' $listed 2>/dev/null |
+    sed -n 's/ installed$//p' | sort)
+  comm -23 <(echo "$listed") <(echo "$installed")
 }
 
 install_system_packages() {
@@ -47,7 +49,7 @@ install_system_packages() {
   mapfile -t needed < <(missing_packages '')
   mapfile -t optional < <(missing_packages '[?]')
   # An interpreter from elsewhere (pyenv, uv) brings its own headers and venv module.
-  if find_python >/dev/null; then
+  if [[ -x $VENV/bin/python ]] || find_python >/dev/null; then
     mapfile -t needed < <(printf '%s\n' "${needed[@]}" | grep -vE '^(python3.*|)$' || true)
   fi
   if ((${#needed[@]} == 0)); then return 0; fi
