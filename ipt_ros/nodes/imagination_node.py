@@ -48,6 +48,7 @@ import rclpy
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
+from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
@@ -121,7 +122,9 @@ class ImaginationNode(LifecycleNode):
             self, self.get_parameter('hardware_id').value,
             {'model': self._check_model, 'cameras': self._check_cameras})
         if self.get_parameter('autostart').value:
-            self._autostart = self.create_timer(0.0, self._on_autostart)
+            # Not in the node's time: a simulator may be waiting for us before it starts its clock.
+            self._autostart = self.create_timer(
+                0.0, self._on_autostart, clock=Clock(clock_type=ClockType.STEADY_TIME))
 
     # -- lifecycle ------------------------------------------------------------------------------
 
@@ -319,20 +322,21 @@ class ImaginationNode(LifecycleNode):
         seconds: dict[str, float] = {}
         try:
             result, observation = await self._work(plan, handle, seconds)
-        except Exception as error:
+            replies = Replies(
+                result, observation, self._settings.base_frame, self._imagination.model_id,
+                self._settings.imagined_frame_prefix, seconds)
+            self._publish(replies, answered=result.answer is not None)
+            self._show_cameras(replies, observation.stamp)
+        except Exception as error:  # one that left this coroutine would end the node
             self._refused += 1
-            return self._failed(error, handle, seconds)
+            return self._failed(error, seconds)
         self._served += 1
         self._last = seconds
-        replies = Replies(
-            result, observation, self._settings.base_frame, self._imagination.model_id,
-            self._settings.imagined_frame_prefix, seconds)
-        self._publish(replies, answered=result.answer is not None)
-        self._show_cameras(replies, observation.stamp)
         return Outcome(ErrorCode.NONE, result.note, seconds, replies)
 
     async def _work(self, plan: Plan, handle: ServerGoalHandle | None,
                     seconds: dict[str, float]) -> tuple[Result, Observation]:
+        """Return the result and what it was computed from; fill in the seconds on the way."""
         self._require_active()
         plan.check(self._settings.max_question)
         began = time.monotonic()
@@ -370,8 +374,7 @@ class ImaginationNode(LifecycleNode):
                 f'the imagination node takes no requests: {self._problem}; configure and activate '
                 'it')
 
-    def _failed(self, error: Exception, handle: ServerGoalHandle | None,
-                seconds: dict[str, float]) -> Outcome:
+    def _failed(self, error: Exception, seconds: dict[str, float]) -> Outcome:
         """Return what a client is told about an exception; log the ones that nobody foresaw."""
         if not self._active:  # whatever it was, this is why
             code = ErrorCode.NOT_ACTIVE

@@ -14,6 +14,9 @@ from rclpy.node import Node
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
+# Undecoded frames a topic: enough to find matching ones, few enough for several large cameras.
+_KEPT = 10
+
 
 @dataclass(frozen=True)
 class CameraSettings:
@@ -80,8 +83,8 @@ class Cameras:
         self._settings = settings
         self._transforms = transforms
         self._colour = FrameSynchronizer(
-            settings.names, round(settings.slop * 1e9), round(settings.max_age * 1e9))
-        self._depth = {name: History() for name in settings.names}
+            settings.names, round(settings.slop * 1e9), round(settings.max_age * 1e9), _KEPT)
+        self._depth = {name: History(_KEPT) for name in settings.names}
         self._info: dict[str, CameraInfo] = {}
         self._received = dict.fromkeys(settings.names, 0)
         self._warned: set[str] = set()
