@@ -62,8 +62,7 @@ def _article(number: int, outcome: Outcome) -> str:
 <p class="question">{escape(request.question)}</p>
 <p class="choices">{choices}</p>
 {_verdict(outcome)}
-{_inputs(outcome)}
-{_imagination(outcome)}
+{_pictures(outcome)}
 {_times(outcome)}
 {_reasoning(outcome)}
 </article>"""
@@ -82,23 +81,21 @@ def _verdict(outcome: Outcome) -> str:
     return f'<p class="verdict">{"".join(parts)}</p>'
 
 
-def _inputs(outcome: Outcome) -> str:
-    cameras = outcome.request.cameras
-    size = 'small' if len(outcome.inputs) > 1 else ''
+def _pictures(outcome: Outcome) -> str:
+    """Return what the cameras saw, what was imagined, and the truth beside it."""
     marked = ', target marked' if outcome.request.target else ''
-    figures = [
-        _figure(image, f'camera {name}{marked}', size)
-        for name, image in zip(cameras, outcome.inputs)]
-    return f'<div class="pictures">{"".join(figures)}</div>' if figures else ''
-
-
-def _imagination(outcome: Outcome) -> str:
-    if outcome.imagined is None:
-        return ''
-    figures = [_figure(outcome.imagined, 'imagined by the model', 'imagined')]
-    if outcome.truth_image is not None:
-        figures.append(_figure(outcome.truth_image, 'truth', ''))
-    return f'<div class="pictures">{"".join(figures)}</div>'
+    seen = [
+        _figure(image, f'camera {name}{marked}', 'seen')
+        for name, image in zip(outcome.request.cameras, outcome.inputs)]
+    drawn = []
+    if outcome.imagined is not None:
+        drawn.append(_figure(outcome.imagined, 'imagined by the model', 'imagined'))
+        if outcome.truth_image is not None:
+            drawn.append(_figure(outcome.truth_image, 'truth', 'truth'))
+    # One camera leaves room for the imagined picture in the same row.
+    rows = [seen + drawn] if len(seen) == 1 else [seen, drawn]
+    return ''.join(
+        f'<div class="pictures of{len(row)}">{"".join(row)}</div>' for row in rows if row)
 
 
 def _figure(image: np.ndarray, caption: str, kind: str) -> str:
@@ -112,12 +109,13 @@ def _times(outcome: Outcome) -> str:
     total = sum(outcome.phases.values())
     if not total > 0:
         return ''
-    spans = ''.join(
-        f'<span style="width:{100 * seconds / total:.2f}%" title="{escape(name)}"></span>'
+    bars = ''.join(
+        f'<span style="width:{100 * seconds / total:.2f}%"></span>'
+        for seconds in outcome.phases.values())
+    words = ''.join(
+        f'<span>{escape(name)} {seconds:.2f} s</span>'
         for name, seconds in outcome.phases.items())
-    words = ', '.join(f'{escape(name)} {seconds:.2f} s'
-                      for name, seconds in outcome.phases.items())
-    return f'<div class="phases">{spans}</div><p class="times">{words}</p>'
+    return f'<div class="phases">{bars}</div><p class="times">{words}</p>'
 
 
 def _reasoning(outcome: Outcome) -> str:

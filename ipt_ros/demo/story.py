@@ -80,5 +80,5 @@ def _free(title: str, example: Example) -> Request:
     return Request(
         title=title, over='service', task='free', mode='answer',
         scene=example.metadata['scene'], pose=Pose2D(*example.metadata['poses'][0]),
-        question=f"Look around: what is the number of {question.metadata['category']}s here?",
+        question=f"Look around you: how many {question.metadata['category']}(s) do you see?",
         choices=tuple(question.choices), truth=question.answer_choice, cameras=CAMERAS)

@@ -23,7 +23,7 @@ from ipt_ros.ros.images import from_depth, from_ids, from_rgb
 from ipt_ros.ros.messages import camera_info, pose_message, time_message, transform_message
 from ipt_ros.ros.pacing import Pacer, RateMeter
 from ipt_ros.ros.parameters import declare, parameter, ParameterError, read
-from ipt_ros.ros.qos import latched, reliable
+from ipt_ros.ros.qos import latched, reliable, sensor_input
 from ipt_sim import (
     CameraSpec,
     Frame,
@@ -39,6 +39,7 @@ from rclpy.clock import Clock, ClockType
 from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.qos_overriding_options import QoSOverridingOptions
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
@@ -157,8 +158,11 @@ class SimBridge(Node):
     def _advertise(self) -> None:
         """Create publishers, the subscription and services."""
         def per_camera(kind, topic):
-            return {spec.name: self.create_publisher(kind, f'{spec.name}/{topic}', reliable(5))
-                    for spec in self._cameras}
+            return {
+                spec.name: self.create_publisher(
+                    kind, f'{spec.name}/{topic}', reliable(5),
+                    qos_overriding_options=QoSOverridingOptions.with_default_policies())
+                for spec in self._cameras}
 
         self._image_pubs = per_camera(Image, 'image_raw')
         self._depth_pubs = per_camera(Image, 'depth/image_raw')
@@ -171,7 +175,7 @@ class SimBridge(Node):
             self.create_publisher(ClockMessage, '/clock', reliable(1))
             if self._settings.publish_clock else None)
         self._command_sub = self.create_subscription(
-            Twist, 'cmd_vel', self._on_command, reliable(1))
+            Twist, 'cmd_vel', self._on_command, sensor_input('best_effort', 1))
         self._services = [
             self.create_service(Reset, '~/reset', self._on_reset),
             self.create_service(Teleport, '~/teleport', self._on_teleport),
