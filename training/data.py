@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """All training examples of a folder in memory, as stacked arrays."""
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
 from pathlib import Path
 
-from ipt_ros.spatial.examples import Question
+from ipt_ros.spatial import Example, Question
 import numpy as np
 import torch
 from tqdm import tqdm
@@ -20,17 +21,18 @@ class TaskData:
     The examples of one task; N examples with V input images each.
 
     inputs uint8 (N, V, h, w, 3), targets uint8 (N, H, W, 3); classes uint8 and depths uint16 (mm)
-    of the same heights and widths. Latents (float16, scaled) are there once `add_latents` ran.
+    of the same heights and widths, None where examples carry no truth. Latents (float16, scaled)
+    are there once `add_latents` ran.
     """
 
     inputs: np.ndarray
     targets: np.ndarray
-    input_classes: np.ndarray
-    input_depths: np.ndarray
-    target_classes: np.ndarray
-    target_depths: np.ndarray
     thinks: list[str]
     questions: list[list[Question]]
+    input_classes: np.ndarray | None = None
+    input_depths: np.ndarray | None = None
+    target_classes: np.ndarray | None = None
+    target_depths: np.ndarray | None = None
     input_latents: torch.Tensor | None = None
     target_latents: torch.Tensor | None = None
 
@@ -66,24 +68,30 @@ def _flat(views: np.ndarray) -> np.ndarray:
     return views.reshape(-1, *views.shape[2:])
 
 
-def load_task(folder: Path, task: str, classes: list[str]) -> TaskData:
-    """Read every example of a task below ``folder``. Raises StoreError when there is none."""
-    columns: dict[str, list] = {name: [] for name in (
-        'inputs', 'targets', 'input_classes', 'input_depths', 'target_classes', 'target_depths',
-        'thinks', 'questions')}
-    for example in tqdm(load_examples(folder, task, dense=True, classes=classes),
-                        desc=f'read {task}', unit='example', mininterval=2.0):
-        *views, target = example.dense
+def stack_examples(examples: Iterable[Example]) -> TaskData:
+    """Stack examples of one task; their dense truth too, where all of them have one."""
+    columns: dict[str, list] = {field.name: [] for field in fields(TaskData)}
+    for example in examples:
         columns['inputs'].append(np.stack(example.images))
         columns['targets'].append(example.target)
-        columns['input_classes'].append(np.stack([view.classes for view in views]))
-        columns['input_depths'].append(np.stack([view.depth_mm for view in views]))
-        columns['target_classes'].append(target.classes)
-        columns['target_depths'].append(target.depth_mm)
         columns['thinks'].append(example.think)
         columns['questions'].append(example.questions)
-    texts = {name: columns.pop(name) for name in ('thinks', 'questions')}
-    return TaskData(**{name: np.stack(rows) for name, rows in columns.items()}, **texts)
+        if example.dense:
+            *views, target = example.dense
+            columns['input_classes'].append(np.stack([view.classes for view in views]))
+            columns['input_depths'].append(np.stack([view.depth_mm for view in views]))
+            columns['target_classes'].append(target.classes)
+            columns['target_depths'].append(target.depth_mm)
+    listed = {name: columns.pop(name) for name in ('thinks', 'questions')}
+    stacked = {name: np.stack(rows) for name, rows in columns.items() if rows}
+    return TaskData(**stacked, **listed)
+
+
+def load_task(folder: Path, task: str, classes: list[str]) -> TaskData:
+    """Read every example of a task below ``folder``. Raises StoreError when there is none."""
+    return stack_examples(tqdm(
+        load_examples(folder, task, dense=True, classes=classes),
+        desc=f'read {task}', unit='example', mininterval=2.0))
 
 
 def load_tasks(folder: Path, tasks: list[str]) -> tuple[dict[str, TaskData], list[str]]:

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from .examples import EVALUATION_SEED
 from .generate import generate
 from .metrics import BlindBaseline, chance, squared_error, wilson_interval
 from .pictures import write_grid
@@ -33,7 +34,6 @@ from .train_encoder import encode_pixels
 
 MODES = ('answer', 'imagine')
 TASKS = ('pet', 'mvc')
-EVALUATION_SEED = 1_000_000  # scenes from here on are never trained on
 REFERENCE_EXAMPLES = 300  # training scenes that the mean image and the blind guess are made from
 SPARE = 1.1  # some examples cannot be made; ask for a tenth more
 SHOWN = 12

@@ -9,8 +9,9 @@ samples of one kind are of like length, so little attention is spent on padding.
 from collections.abc import Mapping
 from pathlib import Path
 
-from ipt_ros.bagel import Bagel, Batch, Dropout, fast_dtype, pack
+from ipt_ros.bagel import Bagel, Batch, Dropout, fast_dtype, Loss, pack
 from ipt_ros.spatial import TASKS
+from ipt_ros.spatial.prompts import answer_text
 import numpy as np
 import torch
 from torch import Tensor
@@ -52,16 +53,19 @@ def batch_at(step: int, model: Bagel, tasks: Mapping[str, TaskData], recipe: Mod
     return kind, batch
 
 
+def training_loss(model: Bagel, batch: Batch) -> Loss:
+    """Return the losses of a batch, computed in the number format that the device is fast in."""
+    dtype = fast_dtype(model.device)
+    with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
+        return model.loss(batch)
+
+
 def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: ModelRecipe, *,
                 folder: Path, seed: int) -> None:
     """Train ``model`` in place (the VAE stays frozen); resumes from ``folder``."""
-    device, dtype = model.device, fast_dtype(model.device)
-
     def losses_at(step: int) -> dict[str, Tensor]:
         kind, batch = batch_at(step, model, tasks, recipe, seed)
-        batch = batch.to(device)
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            loss = model.loss(batch)
+        loss = training_loss(model, batch.to(model.device))
         total = recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse
         named = {'loss': total, f'ce_{kind}': letter_loss(loss.ce_tokens, batch, model)}
         if len(batch.noised):
@@ -79,5 +83,6 @@ def letter_loss(ce_tokens: Tensor, batch: Batch, model: Bagel) -> Tensor:
 
 def letter_places(batch: Batch, model: Bagel) -> Tensor:
     """Return which labels are answer letters: (C,) bool."""
-    letters = {model.tokenizer.encode(f'<answer>{letter}</answer>')[1] for letter in 'ABCD'}
+    answers = [model.tokenizer.encode(answer_text(letter)) for letter in 'ABCD']
+    letters = {token for tokens in zip(*answers) if len(set(tokens)) > 1 for token in tokens}
     return torch.isin(batch.labels, torch.tensor(sorted(letters), device=batch.labels.device))

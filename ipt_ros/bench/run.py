@@ -9,7 +9,7 @@ from typing import Any
 from ipt_ros.bench import bridge, model
 from ipt_ros.machine import processor
 from ipt_ros.progress import Progress
-from ipt_training import nano
+from ipt_training.benchmark import training_samples_per_second
 import torch
 
 
@@ -21,7 +21,8 @@ def run(checkpoint: Path, repeats: int, progress: Progress | None = None) -> dic
     progress.step('the model')
     figures |= model.measure(checkpoint, repeats)
     progress.step('training')
-    figures |= {'training samples a second': nano.benchmark()}
+    figures |= {
+        'training samples a second': training_samples_per_second(checkpoint)}
     progress.step('done')
     return {
         'machine': processor(),
