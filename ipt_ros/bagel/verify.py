@@ -10,7 +10,7 @@ any token, size, position or mask differs.
 
 import argparse
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 import json
 from pathlib import Path
 import sys
@@ -20,7 +20,7 @@ from safetensors.torch import load_file
 import torch
 from torch import Tensor
 
-from .config import BagelConfig, Guidance
+from .config import BagelConfig, Guidance, VaeConfig
 from .context import Context
 from .errors import BagelError
 from .flow import sample_latent, velocity
@@ -64,6 +64,11 @@ def must_equal(what: str, found, expected) -> None:
         raise Mismatch(f'{what}: expected {expected}, found {found}')
 
 
+def _settings(cls: type, facts: dict) -> dict:
+    """Keep the facts that are settings; others follow from them, such as the VAE's downsample."""
+    return {field.name: facts[field.name] for field in fields(cls) if field.name in facts}
+
+
 class Golden:
     """A golden folder with its model; a method a case, each returning its largest error."""
 
@@ -71,11 +76,10 @@ class Golden:
         self.facts = json.loads((folder / 'golden.json').read_text())
         self.numbers = load_file(folder / 'golden.safetensors')
         self.cases = self.facts['cases']
-        # These two are worked out from the rest.
-        vae = {k: v for k, v in self.facts['vae'].items() if k not in ('resolution', 'downsample')}
         config = BagelConfig.from_folder(
-            folder, **self.facts['bagel'], vae=vae, vae_transform=self.facts['vae_transform'],
-            vit_transform=self.facts['vit_transform'])
+            folder, **_settings(BagelConfig, self.facts['bagel']),
+            vae=_settings(VaeConfig, self.facts['vae']),
+            vae_transform=self.facts['vae_transform'], vit_transform=self.facts['vit_transform'])
         self.model = Bagel.from_checkpoint(folder, device, torch.float32, config)
         self.config = config
         must_equal('ViT layers', config.vit.layers, self.facts['vit_layers_used'])
