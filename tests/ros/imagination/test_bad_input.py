@@ -179,6 +179,8 @@ def test_a_pose_without_direction(active):
 def test_a_target_outside_the_view(active):
     refused(active.ask(PET, target=point(-2, 0), cameras=['front']),
             ErrorCode.TARGET_NOT_VISIBLE, "camera 'front'", 'behind')
+    refused(active.imagine_view(target=pose(-2, 0, 1.57), camera='front'),
+            ErrorCode.TARGET_NOT_VISIBLE, 'behind')
     # Below the robot no camera sees the floor.
     refused(active.ask(PET, target=point(0.2, 0)), ErrorCode.TARGET_NOT_VISIBLE, "camera 'left'")
 
@@ -189,6 +191,7 @@ def test_a_target_behind_a_wall(active):
     while response.success:  # until the first picture of the wall arrives
         response = active.ask(PET, target=point(3, 0), mode='answer')
     refused(response, ErrorCode.TARGET_OCCLUDED, 'hides it')
+    refused(active.imagine_view(target=pose(3, 0, 1.57)), ErrorCode.TARGET_OCCLUDED, 'hides it')
 
 
 def test_a_target_in_the_air(active):
