@@ -18,7 +18,7 @@ from ipt_sim.scenes.textures import all_textures
 import numpy as np
 
 choose_platform()
-import mujoco  # noqa: E402  (the platform has to be chosen first)
+import mujoco  # noqa: E402, I100  (the platform has to be chosen first)
 
 # (bodies, primitives a body): floor, ceiling and walls; doors, windows, paintings; furniture.
 _POOL = ((6, 2), (8, 4), (24, 12))

@@ -145,11 +145,11 @@ class Bagel(nn.Module):
         return self.language_model.model(streams, positions, attend)
 
     def velocity(self, streams: Streams) -> Tensor:
-        """Read the flow's velocity (n, latent_dim) off decoded generation tokens, in float32."""
+        """Read the velocity of the flow, (n, latent_dim), off decoded generation tokens, float32."""
         return self.llm2vae(streams[GEN]).float()
 
     def logits(self, hidden: Tensor) -> Tensor:
-        """Read next-token logits (n, vocab) off decoded understanding tokens, in float32."""
+        """Read the logits of the next token, (n, vocab), off decoded understanding tokens."""
         return self.language_model.lm_head(hidden).float()
 
     def loss(self, batch) -> 'Loss':  # noqa: F821

@@ -9,6 +9,7 @@ from .config import VitConfig
 
 
 class VitAttention(nn.Module):
+
     def __init__(self, config: VitConfig):
         super().__init__()
         dim = config.hidden_size
@@ -26,6 +27,7 @@ class VitAttention(nn.Module):
 
 
 class VitMlp(nn.Module):
+
     def __init__(self, config: VitConfig):
         super().__init__()
         self.act = ACT2FN[config.hidden_act]
@@ -37,6 +39,7 @@ class VitMlp(nn.Module):
 
 
 class VitLayer(nn.Module):
+
     def __init__(self, config: VitConfig):
         super().__init__()
         self.self_attn = VitAttention(config)
@@ -50,6 +53,7 @@ class VitLayer(nn.Module):
 
 
 class VitEmbeddings(nn.Module):
+
     def __init__(self, config: VitConfig):
         super().__init__()
         patch = config.num_channels * config.patch_size ** 2
@@ -61,6 +65,7 @@ class VitEmbeddings(nn.Module):
 
 
 class VisionTransformer(nn.Module):
+
     def __init__(self, config: VitConfig):
         super().__init__()
         self.embeddings = VitEmbeddings(config)

@@ -145,7 +145,7 @@ class SimBridge(Node):
             self._step_ns * 1e-9 / settings.real_time_factor, self._update,
             clock=Clock(clock_type=ClockType.STEADY_TIME))
         self.get_logger().info(
-            f"scene {self._seed}: {len(self._sim.objects())} objects, cameras "
+            f'scene {self._seed}: {len(self._sim.objects())} objects, cameras '
             f"{', '.join(settings.cameras)} ({settings.camera_width}x{settings.camera_height}, "
             f'{settings.frame_rate:g} Hz)')
 

@@ -93,6 +93,7 @@ def test_broken_index(sharded):
     ('ema.safetensors', NORM, r'\[64\]'),
     ('ae.safetensors', 'encoder.mid.attn_1.q.weight', r'\[64, 64, 1, 1\]')])
 class TestTensors:
+
     def test_missing(self, folder, file, tensor, shape):
         edit(folder / file, lambda t: t.pop(tensor))
         with pytest.raises(CheckpointError,

@@ -163,6 +163,7 @@ def test_batch_without_losses(model, images):
 
 
 class TestDropout:
+
     def sample(self, images):
         return [ImageSegment(images[0]), TextSegment('q'), TextSegment('t', loss=True),
                 ImageSegment(images[0], noised=True), TextSegment('a', loss=True)]

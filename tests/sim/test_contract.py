@@ -69,6 +69,7 @@ def test_is_a_simulator(sim):
 
 
 class TestScenes:
+
     def test_same_seed_same_scene_whatever_came_before(self, sim, backend):
         first = fingerprint(sim, 5)
         fingerprint(sim, 4)
@@ -124,6 +125,7 @@ class TestScenes:
 
 
 class TestFrames:
+
     @pytest.mark.parametrize('seed', SEEDS)
     def test_shapes_types_and_content(self, sim, seed):
         sim.reset(seed)
@@ -209,6 +211,7 @@ class TestFrames:
 
 
 class TestOpticalFrames:
+
     @pytest.mark.parametrize('seed', SEEDS)
     def test_pixels_lie_on_the_objects_they_name(self, sim, seed):
         """Depth, ids, intrinsics, camera pose and object poses all have to agree for this."""
@@ -269,6 +272,7 @@ class TestOpticalFrames:
 
 
 class TestTopdown:
+
     def test_heading_up_and_left_left(self, sim):
         center, yaw, size, pixels = (0.4, -0.3), 0.8, 6.0, 120
         frame = sim.render_topdown(center, yaw, size, pixels)
@@ -322,6 +326,7 @@ class TestTopdown:
 
 
 class TestDriving:
+
     def test_starts_at_a_navigable_place(self, sim):
         for seed in SEEDS:
             sim.reset(seed)
@@ -414,6 +419,7 @@ class TestDriving:
 
 
 class TestLife:
+
     def test_reset_comes_first(self, backend):
         sim = make_simulator(backend)
         try:

@@ -88,6 +88,7 @@ def test_bad_radius():
 
 
 class TestPlatform:
+
     @pytest.fixture(autouse=True)
     def before_mujoco(self, monkeypatch):
         """Pretend that nothing was chosen and that mujoco has not been imported yet."""
