@@ -145,7 +145,7 @@ class Bagel(nn.Module):
         return self.language_model.model(streams, positions, attend)
 
     def velocity(self, streams: Streams) -> Tensor:
-        """Read the velocity of the flow, (n, latent_dim), off decoded generation tokens, float32."""
+        """Read the velocity of the flow, (n, latent_dim), off decoded generation tokens."""
         return self.llm2vae(streams[GEN]).float()
 
     def logits(self, hidden: Tensor) -> Tensor:
