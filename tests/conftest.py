@@ -3,8 +3,10 @@
 
 import fcntl
 import importlib.util
+import json
 import os
 from pathlib import Path
+import shutil
 import tempfile
 
 import pytest
@@ -48,3 +50,18 @@ def ros_domain():
                 yield domain
             return
     raise RuntimeError(f'all {len(DOMAINS)} ROS domains are taken by running tests')
+
+
+@pytest.fixture(scope='session')
+def tiny_checkpoint(tmp_path_factory) -> Path:
+    """Return a complete checkpoint folder of random weights: it answers nonsense, quickly."""
+    folder = tmp_path_factory.mktemp('checkpoint') / 'tiny'
+    shutil.copytree(Path(__file__).parent / 'data' / 'tiny_bagel', folder)
+    golden = json.loads((folder / 'golden.json').read_text())
+    vae = {name: value for name, value in golden['vae'].items()
+           if name not in ('resolution', 'downsample')}
+    (folder / 'bagel.json').write_text(json.dumps({
+        **golden['bagel'], 'vae': vae, 'vae_transform': golden['vae_transform'],
+        'vit_transform': golden['vit_transform'],
+        'sampling': {'steps': 4, 'image_size': [32, 32], 'max_tokens': 16}}))
+    return folder

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ipt bench`: what this machine makes of the system, in figures that can be compared."""
 
-from ipt_ros.bench.run import run, table
+from ipt_ros.bench.suite import run, table
 
 __all__ = ['run', 'table']

@@ -18,24 +18,8 @@ import pytest
 
 pytestmark = [pytest.mark.ros, pytest.mark.slow]
 
-TINY = Path(__file__).parents[1] / 'data' / 'tiny_bagel'
 SEED = 1_000_000
 PATIENCE = 240
-
-
-@pytest.fixture(scope='module')
-def checkpoint(tmp_path_factory):
-    """Return a complete model that answers nonsense, quickly."""
-    folder = tmp_path_factory.mktemp('checkpoint') / 'tiny'
-    shutil.copytree(TINY, folder)
-    golden = json.loads((folder / 'golden.json').read_text())
-    vae = {name: value for name, value in golden['vae'].items()
-           if name not in ('resolution', 'downsample')}
-    (folder / 'bagel.json').write_text(json.dumps({
-        **golden['bagel'], 'vae': vae, 'vae_transform': golden['vae_transform'],
-        'vit_transform': golden['vit_transform'],
-        'sampling': {'steps': 4, 'image_size': [32, 32], 'max_tokens': 16}}))
-    return folder
 
 
 def ipt(*arguments):
@@ -54,10 +38,10 @@ def processes_in(domain):
     return [command for command in found if 'ipt_ros' in command]
 
 
-def test_demo_asks_shows_and_tidies_up(checkpoint, ros_domain, tmp_path):
+def test_demo_asks_shows_and_tidies_up(tiny_checkpoint, ros_domain, tmp_path):
     out = tmp_path / 'out'
     done = subprocess.run(
-        ipt('demo', '--checkpoint', checkpoint, '--seed', SEED, '--out', out),
+        ipt('demo', '--checkpoint', tiny_checkpoint, '--seed', SEED, '--out', out),
         capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -82,11 +66,11 @@ def test_demo_asks_shows_and_tidies_up(checkpoint, ros_domain, tmp_path):
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
-def test_interrupted_demo_ends_every_process(checkpoint, ros_domain, tmp_path, number):
+def test_interrupted_demo_ends_every_process(tiny_checkpoint, ros_domain, tmp_path, number):
     log = tmp_path / 'log'
     with log.open('w') as output:
         demo = subprocess.Popen(
-            ipt('demo', '--checkpoint', checkpoint, '--out', tmp_path / 'out'),
+            ipt('demo', '--checkpoint', tiny_checkpoint, '--out', tmp_path / 'out'),
             stdout=output, stderr=output)
     try:
         began = monotonic()
@@ -102,9 +86,9 @@ def test_interrupted_demo_ends_every_process(checkpoint, ros_domain, tmp_path, n
     assert not processes_in(ros_domain)
 
 
-def test_demo_says_when_a_node_dies(checkpoint, ros_domain, tmp_path):
+def test_demo_says_when_a_node_dies(tiny_checkpoint, ros_domain, tmp_path):
     broken = tmp_path / 'broken'
-    shutil.copytree(checkpoint, broken)
+    shutil.copytree(tiny_checkpoint, broken)
     (broken / 'ema.safetensors').write_bytes(b'nothing of use')
     done = subprocess.run(
         ipt('demo', '--checkpoint', broken, '--out', tmp_path / 'out'),
@@ -116,13 +100,13 @@ def test_demo_says_when_a_node_dies(checkpoint, ros_domain, tmp_path):
 
 
 @pytest.fixture(scope='module')
-def graph(checkpoint, ros_domain, tmp_path_factory):
+def graph(tiny_checkpoint, ros_domain, tmp_path_factory):
     """Start both nodes and bring the imagination node up."""
     logs, environment = tmp_path_factory.mktemp('logs'), graph_environment(os.environ)
     with Processes() as processes:
         for name, parameters in (
             ('sim_bridge', {'seed': SEED}),
-            ('imagination', {'checkpoint': checkpoint, 'use_sim_time': True}),
+            ('imagination', {'checkpoint': tiny_checkpoint, 'use_sim_time': True}),
         ):
             processes.start(
                 name, node_command(name, parameters), logs / name, environment)
