@@ -13,7 +13,7 @@ export CMAKE_PREFIX_PATH := $(VENV)
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench train-nano colcon clean
+.PHONY: help setup demo test lint bench train-nano colcon clean distclean
 
 help:  ## list the commands
 	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,7 +40,9 @@ train-nano: setup  ## train the nano checkpoint from scratch (hours on two CPU c
 colcon: setup  ## build both packages with colcon into build/ and install/
 	$(VENV)/bin/colcon build --cmake-args -DPython3_EXECUTABLE=$(PY)
 
-clean:  ## remove everything that the commands above made, .venv included
-	rm -rf .venv build install log demo_out bench_out .pytest_cache .ruff_cache .hypothesis
-	find . -name __pycache__ -type d -prune -exec rm -rf {} +
-	rm -rf *.egg-info
+clean:  ## remove what the commands above made, except .venv, runs and data
+	rm -rf build install log demo_out bench_out eval_out .pytest_cache .ruff_cache .hypothesis
+	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean  ## remove .venv, too
+	rm -rf .venv *.egg-info
