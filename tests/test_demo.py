@@ -156,6 +156,7 @@ def test_png_keeps_every_pixel():
 
 
 class Terminal(io.StringIO):
+
     def isatty(self):
         return True
 
