@@ -9,6 +9,7 @@ together without a lock, and the renderer stays on the thread that made it. docs
 from collections.abc import Sequence
 from dataclasses import dataclass
 import math
+import re
 import signal
 import sys
 from time import monotonic
@@ -47,6 +48,7 @@ from tf2_msgs.msg import TFMessage
 
 MAP_SIZE = 8.0  # m, a side of a ground-truth map unless a request says otherwise
 MAX_PIXELS = 2048  # a side of a ground-truth map
+_CAMERA_NAME = re.compile(r'[A-Za-z]\w*', re.ASCII)
 HELD = 0.9  # of the rate asked for: below, the node says that it cannot hold it
 
 
@@ -89,6 +91,12 @@ class Settings:
         if not self.cameras or len(set(self.cameras)) != len(self.cameras):
             raise ParameterError(
                 f"'cameras' must name one or more different cameras, got {list(self.cameras)}")
+        bad = [name for name in self.cameras if not _CAMERA_NAME.fullmatch(name)]
+        if bad:
+            raise ParameterError(
+                f"'cameras' become parts of topics: letters, digits and _ only, got {bad}")
+        if not all(map(math.isfinite, self.camera_yaws)):
+            raise ParameterError(f"'camera_yaws' must be finite, got {list(self.camera_yaws)}")
         if len(self.camera_yaws) != len(self.cameras):
             raise ParameterError(
                 f"'camera_yaws' has {len(self.camera_yaws)} values for {len(self.cameras)} "
@@ -348,6 +356,14 @@ class SimBridge(Node):
             frame = self._true_frame(request)
         except _RequestError as error:
             return _fail(response, error.code, str(error))
+        except SimulatorError as error:
+            return _fail(response, ErrorCode.INTERNAL, str(error))
+        if not frame.instance.any():
+            xmin, ymin, xmax, ymax = self._sim.room_bounds()
+            return _fail(
+                response, ErrorCode.BAD_REQUEST,
+                f'nothing is to be seen from ({request.x:.2f}, {request.y:.2f}); the room reaches '
+                f'from ({xmin:.2f}, {ymin:.2f}) to ({xmax:.2f}, {ymax:.2f})')
         header = Header(stamp=self._stamp())
         response.success = True
         response.image = from_rgb(frame.rgb, header)

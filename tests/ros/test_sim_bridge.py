@@ -428,6 +428,8 @@ def test_map_of_the_truth_counts_the_pixels_of_its_objects(scene, simulator):
     ({'kind': 'dream'}, ErrorCode.BAD_REQUEST),
     ({'kind': 'view', 'camera': 'upward'}, ErrorCode.UNKNOWN_CAMERA),
     ({'kind': 'view', 'yaw': math.nan}, ErrorCode.TARGET_NOT_FINITE),
+    ({'kind': 'view', 'x': 1000.0}, ErrorCode.BAD_REQUEST),
+    ({'kind': 'bev', 'x': 1000.0}, ErrorCode.BAD_REQUEST),
     ({'kind': 'bev', 'size': -1.0}, ErrorCode.BAD_REQUEST),
     ({'kind': 'bev', 'size': math.nan}, ErrorCode.BAD_REQUEST),
     ({'kind': 'bev', 'pixels': 100_000}, ErrorCode.BAD_REQUEST),
@@ -460,6 +462,8 @@ def test_signal_ends_the_node_with_exit_code_0(tmp_path, environment, number):
     ('frame_rate:=30.0', 'update_rate'),
     ('camera_yaws:=[0.0]', 'one heading (rad) a camera'),
     ('cameras:=[front, front, back, left]', 'different cameras'),
+    ('cameras:=[front, left, back, up there]', "['up there']"),
+    ('camera_yaws:=[0.0, 1.0, .nan, 3.0]', 'must be finite'),
     ('backend:=habitat', 'expected one of: mujoco'),
     ('seed:=-3', 'seed'),
 ])
