@@ -2,6 +2,7 @@
 """Where the package's own files are: in a clone of the repository or in a ROS installation."""
 
 from pathlib import Path
+import sys
 
 NANO = 'checkpoints/ipt-bagel-nano'
 DDS_PROFILE = 'config/fastdds.xml'
@@ -18,12 +19,15 @@ def shared(name: str) -> Path:
     name: its path from the root of the repository, the same below `share/ipt_ros` of an
     installation. Raises MissingFileError with every place that was looked at.
     """
-    places = [Path(__file__).resolve().parents[1] / name]
-    try:
+    places = [
+        Path(__file__).resolve().parents[1] / name,  # a clone
+        Path(sys.prefix, 'share', 'ipt_ros', name),  # pip install
+    ]
+    try:  # colcon build
         from ament_index_python.packages import get_package_share_directory
         places.append(Path(get_package_share_directory('ipt_ros')) / name)
     except (ImportError, LookupError, OSError):
-        pass  # not installed as a ROS package, or nothing sourced: the clone has to do
+        pass  # nothing of ROS is installed or sourced: the other places have to do
     for place in places:
         if place.exists():
             return place
