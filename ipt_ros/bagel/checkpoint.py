@@ -155,9 +155,11 @@ def read_tensors(files: Mapping[str, Path], expected: Mapping[str, Tensor],
                       for name, path in files.items() if name in expected
                       and headers[path][name]['shape'] != list(expected[name].shape))
     if faults:
-        folder = next(iter(headers)).parent if headers else ''
+        folder = next(iter(headers)).parent if headers else Path()
+        hint = '' if (folder / 'bagel.json').exists() else (
+            '\n(there is no bagel.json: what only it states is taken to be as in the 7B)')
         raise CheckpointError(f'{folder}: the weights do not fit the configuration:\n  '
-                              + '\n  '.join(faults))
+                              + '\n  '.join(faults) + hint)
     tensors = {}
     for path in headers:
         try:

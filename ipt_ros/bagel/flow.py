@@ -35,6 +35,7 @@ def guided_velocity(guidance: Guidance, x: Tensor, t: float, cells: Tensor, cont
     Return the velocity pushed towards what the texts and the images of the context ask for.
 
     v' = v_img + s_img * ((v_text + s_text * (v - v_text)) - v_img), held to the length of v.
+    Each branch has its own switch; the reference guides by images only where it guides by text.
     """
     plain = velocity(context, x, t, cells)
     low, high = guidance.interval

@@ -16,9 +16,12 @@ from transformers.activations import ACT2FN
 
 from . import checkpoint
 from .config import BagelConfig
-from .decoder import GEN, LanguageModel, RmsNorm, Streams
+from .decoder import Attend, GEN, LanguageModel, RmsNorm, Streams
 from .errors import ConfigError
 from .images import sincos_table
+from .loss import compute as compute_loss
+from .loss import Loss
+from .packing import Batch
 from .tokenizer import Tokenizer
 from .vae import Vae
 from .vit import Vit
@@ -140,7 +143,7 @@ class Bagel(nn.Module):
         return (self.vae2llm(latents.to(self.dtype)) + self.time_embedder(t)
                 + self.latent_pos_embed(cells))
 
-    def decode(self, streams: Streams, positions: Tensor, attend) -> Streams:
+    def decode(self, streams: Streams, positions: Tensor, attend: Attend) -> Streams:
         """Run the decoder; see `decoder.Decoder.forward`."""
         return self.language_model.model(streams, positions, attend)
 
@@ -152,10 +155,9 @@ class Bagel(nn.Module):
         """Read the logits of the next token, (n, vocab), off decoded understanding tokens."""
         return self.language_model.lm_head(hidden).float()
 
-    def loss(self, batch) -> 'Loss':  # noqa: F821
+    def loss(self, batch: Batch) -> Loss:
         """Return the training losses of a packed batch; see `loss.compute`."""
-        from . import loss
-        return loss.compute(self, batch)
+        return compute_loss(self, batch)
 
     def _apply(self, fn, recurse=True):
         self.vae._apply(fn, recurse)

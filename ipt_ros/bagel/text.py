@@ -43,6 +43,9 @@ def generate_text(context: Context, *, max_tokens: int, temperature: float = 0.0
     generator = torch.Generator().manual_seed(seed)
     # A token is at least one byte, so a stop string lies within its last so many tokens.
     reach = max((len(s.encode()) for s in stop), default=0)
+    # At the end of the model's positions a text is cut off, like one at max_tokens.
+    max_tokens = max(1, min(max_tokens, model.config.llm.max_position_embeddings
+                            - context.position - 1))
     writing = context.fork()
     token, tokens, logprobs, finished = tokenizer.text_start, [], [], False
     while len(tokens) < max_tokens and not finished:

@@ -141,6 +141,12 @@ def test_many_faults_are_counted_not_listed(folder):
         Bagel.from_checkpoint(folder)
 
 
+def test_missing_bagel_json_is_hinted_at(folder):
+    (folder / 'bagel.json').unlink()
+    with pytest.raises(CheckpointError, match=r'no bagel\.json: .* as in the 7B'):
+        Bagel.from_checkpoint(folder)
+
+
 def test_missing_vae(folder):
     (folder / 'ae.safetensors').unlink()
     with pytest.raises(CheckpointError, match=r'ae\.safetensors: no such file'):

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from dataclasses import replace
+
 from ipt_ros.bagel import Cancelled, Context, generate_text, InputError, score_texts
 import pytest
 import torch
@@ -94,6 +96,13 @@ def test_scores_are_teacher_forced_log_probabilities(model, context):
         expected.append(total)
     assert score_texts(context, texts) == pytest.approx(expected, rel=1e-4)
     assert context.length == length
+
+
+def test_text_ends_with_the_models_positions(model, context, monkeypatch):
+    llm = replace(model.config.llm, max_position_embeddings=context.position + 4)
+    monkeypatch.setattr(model, 'config', model.config.replace(llm=llm))
+    result = generate_text(context, max_tokens=50)
+    assert (len(result.tokens), result.finished) == (3, False)
 
 
 @pytest.mark.parametrize('options', [{'max_tokens': 0}, {'max_tokens': 1, 'temperature': -1}])
