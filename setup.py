@@ -41,7 +41,7 @@ setup(
     version=version(),
     packages=packages(),
     package_dir=FOLDERS,
-    package_data={'': ['*.css', '*.html', '*.json', '*.xml', '*.yaml', 'py.typed']},
+    package_data={'': ['**/*.css', '**/*.html', '**/*.json', '**/*.yaml']},
     data_files=[
         ('share/ament_index/resource_index/packages', [f'resource/{NAME}']),
         (f'share/{NAME}', ['package.xml']),

@@ -149,6 +149,14 @@ def test_every_folder_with_code_is_installed(distribution):
     assert set(distribution['packages']) == expected
 
 
+def test_files_beside_the_code_are_installed(distribution):
+    patterns = distribution['package_data']['']
+    for folder in SOURCES.values():
+        for path in folder.rglob('*.*'):
+            if path.is_file() and path.suffix not in ('.py', '.pyc'):
+                assert f'**/*{path.suffix}' in patterns, path
+
+
 def test_commands_exist(distribution):
     for line in distribution['entry_points']['console_scripts']:
         target = line.split(' = ')[1]
