@@ -50,7 +50,7 @@ setup(
     python_requires='>=3.11',
     install_requires=['setuptools'],
     extras_require={'test': ['pytest', 'pytest-timeout', 'hypothesis']},
-    zip_safe=True,
+    zip_safe=False,
     maintainer='IPT-ROS maintainers',
     maintainer_email='maintainers@ipt-ros.dev',
     description='Imagined views and spatial answers for ROS 2 robots, by an IPT-BAGEL model.',
