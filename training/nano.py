@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-From nothing to a checkpoint folder: scenes, tokenizer, image encoder, answers, VAE, imagination.
+From nothing to a checkpoint folder: scenes, tokenizer, encoder, words, answers, VAE, imagination.
 
 ``python -m ipt_training.nano`` (``make train-nano``) follows a recipe through all its stages. Each
 resumes where it was stopped, and a finished one is passed over.
@@ -12,20 +12,26 @@ from pathlib import Path
 
 from ipt_ros.bagel import Bagel, BagelConfig, Tokenizer, Vae
 from ipt_ros.bagel.config import from_dict
-from ipt_ros.spatial.prompts import after_image_text, ANSWER_ONLY_PROMPT, THINK_PROMPT
+from ipt_ros.spatial.prompts import (
+    after_image_text,
+    ANSWER_ONLY_PROMPT,
+    answer_text,
+    THINK_PROMPT,
+)
 from safetensors.torch import load_file, save_file
 import torch
 
 from .data import add_latents, load_tasks, TaskData
 from .generate import generate
 from .recipe import load_recipe, Recipe, RECIPES
+from .samples import state_facts, with_truth
 from .store import load_examples
 from .tokenizer import build_tokenizer
 from .train_encoder import encode_pixels, train_encoder
 from .train_model import train_model
 from .train_vae import latent_statistics, train_vae
 
-STAGES = ('data', 'tokenizer', 'encoder', 'answers', 'vae', 'mixed')
+STAGES = ('data', 'tokenizer', 'encoder', 'language', 'answers', 'vae', 'mixed')
 
 
 class Build:
@@ -58,7 +64,8 @@ class Build:
         for example in load_examples(self.data):
             texts.append(example.think)
             for question in example.questions:
-                texts += [question.text, after_image_text(question.answer)]
+                texts += [question.text, after_image_text(question.answer),
+                          answer_text(question.answer_choice), state_facts([with_truth(question)])]
         size = build_tokenizer(texts, self.recipe.tokenizer['vocabulary'],
                                self.work / 'tokenizer')
         print(f'{size} tokens from {len(texts)} texts')
@@ -96,14 +103,22 @@ class Build:
             folder=self.work, seed=self.recipe.seed)
         save_file(model.vit_model.state_dict(), self.work / 'encoder.safetensors')
 
-    def make_answers(self) -> None:
-        """Train the whole model to answer."""
-        if (self.work / 'answers.safetensors').exists():
+    def make_language(self) -> None:
+        """Train the model on words alone, and give it the trained image encoder."""
+        if (self.work / 'language.safetensors').exists():
             return
         model = self.new_model()
         model.vit_model.load_state_dict(load_file(self.work / 'encoder.safetensors'))
-        train_model('answers', model, self.loaded()[0], self.recipe.answers, folder=self.work,
-                    seed=self.recipe.seed)
+        self._train('language', model)
+        save_file(model.state_dict(), self.work / 'language.safetensors')
+
+    def make_answers(self) -> None:
+        """Train the whole model to answer about images."""
+        if (self.work / 'answers.safetensors').exists():
+            return
+        model = self.new_model()
+        model.load_state_dict(load_file(self.work / 'language.safetensors'))
+        self._train('answers', model)
         save_file(model.state_dict(), self.work / 'answers.safetensors')
 
     def make_mixed(self) -> None:
@@ -115,10 +130,13 @@ class Build:
         for data in tasks.values():
             if data.input_latents is None:
                 add_latents(data, model.vae.encode)
-        train_model('mixed', model, tasks, self.recipe.mixed, folder=self.work,
-                    seed=self.recipe.seed)
+        self._train('mixed', model)
         model.save_checkpoint(self.recipe.checkpoint, dtype=torch.bfloat16)
         print(f'wrote {self.recipe.checkpoint}')
+
+    def _train(self, stage: str, model: Bagel) -> None:
+        train_model(stage, model, self.loaded()[0], getattr(self.recipe, stage),
+                    folder=self.work, seed=self.recipe.seed)
 
     def loaded(self) -> tuple[dict[str, TaskData], list[str]]:
         """Return the examples, read once."""

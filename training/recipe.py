@@ -47,10 +47,11 @@ class EncoderRecipe:
 @dataclass(frozen=True)
 class ModelRecipe:
     """
-    A stage of the whole model. Kinds of samples are named 'answer-TASK' and 'imagine-TASK'.
+    A stage of the whole model. Kinds of samples: 'text-TASK', 'answer-TASK', 'imagine-TASK'.
 
     ``mix``: share of the steps a kind; ``samples``: samples a step of the kind; ``questions``:
-    most questions a sample by 'answer' and 'imagine'; ``noised_copies``: of the target a sample;
+    most questions a sample by kind; ``open_share``: share of questions that are asked without
+    choices; ``noised_copies``: of the target a sample;
     ``dropout``: of instruction 'text', and of the target's clean 'vae' and 'vit' copies.
     """
 
@@ -59,6 +60,7 @@ class ModelRecipe:
     samples: dict[str, int]
     questions: dict[str, int]
     optimizer: OptimizerSettings
+    open_share: float = 0.0
     noised_copies: int = 1
     ce_weight: float = 1.0
     mse_weight: float = 1.0
@@ -78,6 +80,7 @@ class Recipe:
     model: dict[str, Any]
     vae: VaeRecipe
     encoder: EncoderRecipe
+    language: ModelRecipe
     answers: ModelRecipe
     mixed: ModelRecipe
 
@@ -97,8 +100,8 @@ def load_recipe(path: str | Path) -> Recipe:
         raise RecipeError(f'{path}: not valid YAML: {error}') from error
     try:
         for name, kind in (('data', DataRecipe), ('vae', VaeRecipe), ('encoder', EncoderRecipe),
-                           ('answers', ModelRecipe),
-                           ('mixed', ModelRecipe)):
+                           ('language', ModelRecipe),
+                           ('answers', ModelRecipe), ('mixed', ModelRecipe)):
             values[name] = from_dict(kind, values[name])
         recipe = from_dict(Recipe, values)
     except (KeyError, TypeError, ValueError) as error:

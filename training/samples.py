@@ -2,8 +2,11 @@
 """
 From an example to a training sample: the segments of each training mode.
 
-Two kinds, both in the order of inference (system text, images, question, answer):
+Three kinds, all in the order of inference (system text, images, question, answer):
 
+- ``text``: no image; the facts that a question is about stand before it in words. What a large
+  model brings along from its pretraining, a small one learns here: to look a thing up, to compare,
+  and to name the letter of a choice.
 - ``answer``: images as ViT segments alone; every question is a branch of its own behind the same
   images, answered at once.
 - ``imagine``: images as VAE and ViT segments; a branch thinks, imagines the target (several noised
@@ -11,15 +14,15 @@ Two kinds, both in the order of inference (system text, images, question, answer
   the clean target and answers. Further branches see the clean target only, and learn to read it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ipt_ros.bagel import ImageSegment, TextSegment
-from ipt_ros.spatial.examples import Question
+from ipt_ros.spatial import Question, Task
 from ipt_ros.spatial.prompts import (
-    after_image_text,
     ANSWER_ONLY_PROMPT,
     answer_text,
     before_image_text,
+    IMAGE_END,
     THINK_PROMPT,
 )
 import numpy as np
@@ -45,6 +48,43 @@ class Material:
     questions: list[Question]
 
 
+def text_sample(questions: list[Question]) -> list[Segment]:
+    """Return one sample without images: every branch states the facts, then asks."""
+    segments: list[Segment] = [TextSegment(ANSWER_ONLY_PROMPT)]
+    facts = state_facts(questions)
+    for branch, question in enumerate(questions, start=1):
+        segments += [
+            TextSegment(f'{facts} {question.text}', branch=branch),
+            TextSegment(answer_of(question), loss=True, branch=branch),
+        ]
+    return segments
+
+
+def state_facts(questions: list[Question]) -> str:
+    """Say in words what the questions about one example ask for."""
+    facts = []
+    for question in questions:
+        truth, category = question.metadata['truth'], question.metadata['category']
+        facts.append(f'{truth} {category}(s)' if truth.isdigit() else f'{category} {truth}')
+    return ', '.join(dict.fromkeys(facts)) + '.'
+
+
+def open_form(question: Question, task: Task) -> Question:
+    """Return the question without its choices; its answer is then the truth in words."""
+    asked = question.text.removesuffix(task.format_question('', question.choices))
+    return replace(question, text=asked, choices=[], answer='')
+
+
+def with_truth(question: Question) -> Question:
+    """Return the question with the truth in words in its metadata, whatever becomes of choices."""
+    return replace(question, metadata=question.metadata | {'truth': question.answer_choice})
+
+
+def answer_of(question: Question) -> str:
+    """Return the target text: the letter, or the truth in words where there are no choices."""
+    return answer_text(question.answer or question.metadata['truth'])
+
+
 def answer_sample(material: Material, questions: list[Question]) -> list[Segment]:
     """Return one sample of the label-only mode: a branch a question."""
     segments: list[Segment] = [TextSegment(ANSWER_ONLY_PROMPT)]
@@ -52,7 +92,7 @@ def answer_sample(material: Material, questions: list[Question]) -> list[Segment
     for branch, question in enumerate(questions, start=1):
         segments += [
             TextSegment(question.text, branch=branch),
-            TextSegment(answer_text(question.answer), loss=True, branch=branch),
+            TextSegment(answer_of(question), loss=True, branch=branch),
         ]
     return segments
 
@@ -76,6 +116,6 @@ def imagine_sample(material: Material, questions: list[Question],
         segments += [
             ImageSegment(material.target, latent=material.target_latent, noised=draws,
                          branch=branch),
-            TextSegment(after_image_text(question.answer), loss=True, branch=branch),
+            TextSegment(IMAGE_END + answer_of(question), loss=True, branch=branch),
         ]
     return segments

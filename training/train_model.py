@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The stages of the whole model, on packed samples: answers alone, then imagination as well.
+The stages of the whole model, on packed samples: words, answers, then imagination as well.
 
 Every step trains one kind of sample ('answer-pet', 'imagine-mvc', ...), drawn by the recipe's mix;
 samples of one kind are of like length, so little attention is spent on padding.
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ipt_ros.bagel import Bagel, Batch, Dropout, fast_dtype, Loss, pack
-from ipt_ros.spatial import TASKS
+from ipt_ros.spatial import Question, Task, TASKS
 from ipt_ros.spatial.prompts import answer_text
 import numpy as np
 import torch
@@ -19,7 +19,14 @@ from torch import Tensor
 from .data import TaskData
 from .loop import run_stage
 from .recipe import ModelRecipe
-from .samples import answer_sample, imagine_sample, Segment
+from .samples import (
+    answer_sample,
+    imagine_sample,
+    open_form,
+    Segment,
+    text_sample,
+    with_truth,
+)
 
 # Examples at the end of every task's data that are never trained on, only watched.
 HELD_OUT = 64
@@ -33,11 +40,22 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
     for index in rng.integers(max(1, len(data) - HELD_OUT), size=count):
         material = data.material(index)
         order = rng.permutation(len(material.questions))[:recipe.questions[mode]]
-        # The truth stays, wording and order of the choices are drawn anew each time.
-        questions = [TASKS[task].reword(material.questions[i], rng) for i in order]
-        samples.append(answer_sample(material, questions) if mode == 'answer'
-                       else imagine_sample(material, questions, recipe.noised_copies))
+        questions = [draw_question(material.questions[i], TASKS[task], recipe.open_share, rng)
+                     for i in order]
+        if mode == 'text':
+            samples.append(text_sample(questions))
+        elif mode == 'answer':
+            samples.append(answer_sample(material, questions))
+        else:
+            samples.append(imagine_sample(material, questions, recipe.noised_copies))
     return samples
+
+
+def draw_question(question: Question, task: Task, open_share: float,
+                  rng: np.random.Generator) -> Question:
+    """Word a question anew (the truth stays) and, in a share of cases, leave its choices out."""
+    question = with_truth(task.reword(question, rng))
+    return open_form(question, task) if rng.random() < open_share else question
 
 
 def batch_at(step: int, model: Bagel, tasks: Mapping[str, TaskData], recipe: ModelRecipe,
