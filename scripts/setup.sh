@@ -37,8 +37,8 @@ check_platform() {
 missing_packages() { # SUFFIX: print the listed packages ending in SUFFIX that are not installed
   local listed installed
   listed=$(sed -nE "s/^([a-z0-9.+-]+)$1\$/\1/p" scripts/apt-packages.txt | sort)
-  # shellcheck disable=SC2086 # one word a package
-  installed=$(dpkg-query -W -f='${Package} ${db:Status-Status}\n' $listed 2>/dev/null |
+  # shellcheck disable=SC2086 # one word a package; unknown ones make dpkg-query fail
+  installed=$({ dpkg-query -W -f='${Package} ${db:Status-Status}\n' $listed 2>/dev/null || true; } |
     sed -n 's/ installed$//p' | sort)
   comm -23 <(echo "$listed") <(echo "$installed")
 }

@@ -5,6 +5,7 @@ import importlib.util
 import os
 from pathlib import Path
 import re
+import shutil
 import subprocess
 
 import pytest
@@ -88,8 +89,25 @@ def test_wheels_are_patched_once():
     assert patched(after) == after
 
 
-def test_setup_script_has_no_syntax_error():
-    subprocess.run(['bash', '-n', ROOT / 'scripts' / 'setup.sh'], check=True)
+def test_missing_system_packages_are_installed_or_named(tmp_path):
+    shutil.copytree(ROOT / 'scripts', tmp_path / 'scripts')
+    tools = tmp_path / 'tools'
+    tools.mkdir()
+    # Of all packages asked for, two are there; as with the real one, the others make it fail.
+    answers = {'dpkg-query': 'printf "g++ installed\\nmake installed\\n"; exit 1',
+               'apt-get': 'echo apt-get "$@"'}
+    for name, body in answers.items():
+        (tools / name).write_text(f'#!/bin/sh\n{body}\n')
+        (tools / name).chmod(0o755)
+    done = subprocess.run(
+        ['bash', tmp_path / 'scripts' / 'setup.sh'], stdin=subprocess.DEVNULL, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
+        env={**os.environ, 'PATH': f'{tools}:{os.environ["PATH"]}', 'PYTHON': '/nonexistent'})
+    install = re.search(r'apt-get install -y.*', done.stdout).group()
+    assert 'libegl1 ' in install
+    assert 'python3-venv' in install
+    assert 'g++' not in install
+    assert done.returncode == 1  # for want of packages, or of the interpreter that was named
 
 
 @pytest.mark.parametrize('name', ['.ci/run', 'scripts/setup.sh'])
