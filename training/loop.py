@@ -26,15 +26,17 @@ class OptimizerSettings:
     AdamW with warm-up, a constant plateau and a linear decay at the end.
 
     The plateau does not depend on the number of steps, so a run can be resumed with more of them.
-    ``decay`` is the share of the steps in which the rate falls to zero.
+    ``decay`` is the share of the steps in which the rate falls to zero. The published recipe's
+    eps of 1e-15 is no default: in a small model from scratch it turns the tiny gradients of what is
+    learned already into full steps, and reading choices was then not learned at all.
     """
 
     learning_rate: float
     warmup_steps: int = 100
     decay: float = 0.2
     weight_decay: float = 0.0
-    betas: tuple[float, float] = (0.9, 0.95)
-    eps: float = 1e-15
+    betas: tuple[float, float] = (0.9, 0.99)
+    eps: float = 1e-8
     clip: float = 1.0
     ema: float = 0.0
 
@@ -123,7 +125,8 @@ def run_stage(
                dynamic_ncols=True)
     for step in bar:
         for group in optimizer.param_groups:
-            group['lr'] = settings.rate(step, steps)
+            # All of them each time: a resumed state brings along those of the run that wrote it.
+            group.update(lr=settings.rate(step, steps), betas=settings.betas, eps=settings.eps)
         losses = losses_at(step)
         if not torch.isfinite(losses['loss']):
             raise TrainingDivergedError(

@@ -47,10 +47,13 @@ class EncoderRecipe:
 @dataclass(frozen=True)
 class ModelRecipe:
     """
-    A stage of the whole model. Kinds of samples: 'text-TASK', 'answer-TASK', 'imagine-TASK'.
+    A stage of the whole model.
+
+    Kinds of samples are called 'MODE-TASK', with the modes of `samples`: drill, text, answer,
+    imagine.
 
     ``mix``: share of the steps a kind; ``samples``: samples a step of the kind; ``questions``:
-    most questions a sample by kind; ``open_share``: share of questions that are asked without
+    most questions a sample by mode; ``open_share``: share of questions that are asked without
     choices; ``noised_copies``: of the target a sample;
     ``dropout``: of instruction 'text', and of the target's clean 'vae' and 'vit' copies.
     """

@@ -2,11 +2,11 @@
 """
 From an example to a training sample: the segments of each training mode.
 
-Three kinds, all in the order of inference (system text, images, question, answer):
+Four kinds. The first two hold no image: what a large model brings along from its pretraining, a
+small one learns from words. The others follow the order of inference.
 
-- ``text``: no image; the facts that a question is about stand before it in words. What a large
-  model brings along from its pretraining, a small one learns here: to look a thing up, to compare,
-  and to name the letter of a choice.
+- ``drill``: one question; every branch claims another of its choices and gets that one's letter.
+- ``text``: the facts that a question is about stand before it in words.
 - ``answer``: images as ViT segments alone; every question is a branch of its own behind the same
   images, answered at once.
 - ``imagine``: images as VAE and ViT segments; a branch thinks, imagines the target (several noised
@@ -17,7 +17,7 @@ Three kinds, all in the order of inference (system text, images, question, answe
 from dataclasses import dataclass, replace
 
 from ipt_ros.bagel import ImageSegment, TextSegment
-from ipt_ros.spatial import Question, Task
+from ipt_ros.spatial import LETTERS, Question, Task
 from ipt_ros.spatial.prompts import (
     ANSWER_ONLY_PROMPT,
     answer_text,
@@ -46,6 +46,17 @@ class Material:
     target_latent: torch.Tensor | None
     think: str
     questions: list[Question]
+
+
+def drill_sample(question: Question) -> list[Segment]:
+    """Return one sample that teaches to find the letter of a choice."""
+    segments: list[Segment] = [TextSegment(ANSWER_ONLY_PROMPT), TextSegment(question.text)]
+    for branch, (letter, choice) in enumerate(zip(LETTERS, question.choices), start=1):
+        segments += [
+            TextSegment(f'{choice} {question.metadata["category"]}.', branch=branch),
+            TextSegment(answer_text(letter), loss=True, branch=branch),
+        ]
+    return segments
 
 
 def text_sample(questions: list[Question]) -> list[Segment]:

@@ -21,6 +21,7 @@ from .loop import run_stage
 from .recipe import ModelRecipe
 from .samples import (
     answer_sample,
+    drill_sample,
     imagine_sample,
     open_form,
     Segment,
@@ -42,7 +43,9 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
         order = rng.permutation(len(material.questions))[:recipe.questions[mode]]
         questions = [draw_question(material.questions[i], TASKS[task], recipe.open_share, rng)
                      for i in order]
-        if mode == 'text':
+        if mode == 'drill':
+            samples += [drill_sample(question) for question in questions if question.choices]
+        elif mode == 'text':
             samples.append(text_sample(questions))
         elif mode == 'answer':
             samples.append(answer_sample(material, questions))
