@@ -19,15 +19,13 @@ def shared(name: str) -> Path:
     name: its path from the root of the repository, the same below `share/ipt_ros` of an
     installation. Raises MissingFileError with every place that was looked at.
     """
-    places = [
-        Path(__file__).resolve().parents[1] / name,  # a clone
-        Path(sys.prefix, 'share', 'ipt_ros', name),  # pip install
-    ]
+    places = [Path(__file__).resolve().parents[1] / name]  # a clone
     try:  # colcon build
         from ament_index_python.packages import get_package_share_directory
         places.append(Path(get_package_share_directory('ipt_ros')) / name)
     except (ImportError, LookupError, OSError):
         pass  # nothing of ROS is installed or sourced: the other places have to do
+    places.append(Path(sys.prefix, 'share', 'ipt_ros', name))  # pip install
     for place in places:
         if place.exists():
             return place
