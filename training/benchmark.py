@@ -12,7 +12,7 @@ import torch
 from .data import add_latents, stack_examples
 from .examples import ExampleSource
 from .recipe import load_recipe, RECIPES
-from .train_model import batch_at, training_loss
+from .train_model import batches_at, training_loss
 
 EXAMPLES = 8
 STEPS = 6
@@ -39,10 +39,10 @@ def training_samples_per_second(checkpoint: Path, recipe_path: Path = RECIPES / 
     for step in range(-1, STEPS):
         if step == 0:
             began = time.perf_counter()
-        _, batch = batch_at(max(step, 0), model, tasks, recipe.mixed, recipe.seed)
-        loss = training_loss(model, batch.to(model.device))
-        (loss.ce + loss.mse).backward()
+        for batch in batches_at(max(step, 0), model, tasks, recipe.mixed, recipe.seed).values():
+            loss = training_loss(model, batch.to(model.device))
+            (loss.ce + loss.mse).backward()
+            samples += batch.samples if step >= 0 else 0
         if model.device.type == 'cuda':
             torch.cuda.synchronize()
-        samples += batch.samples if step >= 0 else 0
     return samples / (time.perf_counter() - began)

@@ -52,15 +52,15 @@ class ModelRecipe:
     Kinds of samples are called 'MODE-TASK', with the modes of `samples`: drill, text, answer,
     imagine.
 
-    ``mix``: share of the steps a kind; ``samples``: samples a step of the kind; ``questions``:
+    ``samples``: samples of each kind a step; ``weights``: of their losses; ``questions``:
     most questions a sample by mode; ``open_share``: share of questions that are asked without
     choices; ``noised_copies``: of the target a sample;
     ``dropout``: of instruction 'text', and of the target's clean 'vae' and 'vit' copies.
     """
 
     steps: int
-    mix: dict[str, float]
     samples: dict[str, int]
+    weights: dict[str, float]
     questions: dict[str, int]
     optimizer: OptimizerSettings
     open_share: float = 0.0

@@ -2,8 +2,8 @@
 """
 The stages of the whole model, on packed samples: words, answers, then imagination as well.
 
-Every step trains one kind of sample ('answer-pet', 'imagine-mvc', ...), drawn by the recipe's mix;
-samples of one kind are of like length, so little attention is spent on padding.
+Every step trains all kinds of samples of its stage ('answer-pet', 'imagine-mvc' ...), each kind in
+a batch of its own: samples of one kind are of like length, so little is spent on padding.
 """
 
 from collections.abc import Mapping
@@ -61,17 +61,17 @@ def draw_question(question: Question, task: Task, open_share: float,
     return open_form(question, task) if rng.random() < open_share else question
 
 
-def batch_at(step: int, model: Bagel, tasks: Mapping[str, TaskData], recipe: ModelRecipe,
-             seed: int) -> tuple[str, Batch]:
-    """Return kind and batch of a step; they depend on nothing but the step and the seed."""
+def batches_at(step: int, model: Bagel, tasks: Mapping[str, TaskData], recipe: ModelRecipe,
+               seed: int) -> dict[str, Batch]:
+    """Return the batch of every kind at a step; nothing but step and seed decides them."""
     rng = np.random.default_rng((seed, step))
-    shares = np.array(list(recipe.mix.values()), float)
-    kind = str(rng.choice(list(recipe.mix), p=shares / shares.sum()))
-    samples = draw_samples(kind, tasks[kind.split('-')[1]], recipe.samples[kind], recipe, rng)
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    batch = pack(samples, model.config, model.tokenizer, generator=generator,
-                 dropout=Dropout(**recipe.dropout))
-    return kind, batch
+    return {
+        kind: pack(draw_samples(kind, tasks[kind.split('-')[1]], count, recipe, rng),
+                   model.config, model.tokenizer, generator=generator,
+                   dropout=Dropout(**recipe.dropout))
+        for kind, count in recipe.samples.items()
+    }
 
 
 def training_loss(model: Bagel, batch: Batch) -> Loss:
@@ -84,13 +84,18 @@ def training_loss(model: Bagel, batch: Batch) -> Loss:
 def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: ModelRecipe, *,
                 folder: Path, seed: int) -> None:
     """Train ``model`` in place (the VAE stays frozen); resumes from ``folder``."""
+    total = sum(recipe.weights.values())
+
     def losses_at(step: int) -> dict[str, Tensor]:
-        kind, batch = batch_at(step, model, tasks, recipe, seed)
-        loss = training_loss(model, batch.to(model.device))
-        total = recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse
-        named = {'loss': total, f'ce_{kind}': letter_loss(loss.ce_tokens, batch, model)}
-        if len(batch.noised):
-            named[f'mse_{kind}'] = loss.mse
+        named: dict[str, Tensor] = {'loss': torch.zeros((), device=model.device)}
+        for kind, batch in batches_at(step, model, tasks, recipe, seed).items():
+            loss = training_loss(model, batch.to(model.device))
+            share = recipe.weights[kind] / total
+            named['loss'] = named['loss'] + share * (
+                recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse)
+            named[f'ce_{kind}'] = letter_loss(loss.ce_tokens, batch, model)
+            if len(batch.noised):
+                named[f'mse_{kind}'] = loss.mse.detach()
         return named
 
     run_stage(name, model, losses_at, steps=recipe.steps, settings=recipe.optimizer,
