@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-From nothing to a checkpoint folder: scenes, tokenizer, encoder, words, answers, VAE, imagination.
+From nothing to a checkpoint folder: scenes, tokenizer, encoder, letters, answers, VAE, images.
 
 ``python -m ipt_training.nano`` (``make train-nano``) follows a recipe through all its stages. Each
 resumes where it was stopped, and a finished one is passed over.
@@ -24,14 +24,13 @@ import torch
 from .data import add_latents, load_tasks, TaskData
 from .generate import generate
 from .recipe import load_recipe, Recipe, RECIPES
-from .samples import state_facts, with_truth
 from .store import load_examples
 from .tokenizer import build_tokenizer
 from .train_encoder import encode_pixels, train_encoder
 from .train_model import train_model
 from .train_vae import latent_statistics, train_vae
 
-STAGES = ('data', 'tokenizer', 'encoder', 'language', 'answers', 'vae', 'mixed')
+STAGES = ('data', 'tokenizer', 'encoder', 'letters', 'answers', 'vae', 'mixed')
 
 
 class Build:
@@ -65,7 +64,7 @@ class Build:
             texts.append(example.think)
             for question in example.questions:
                 texts += [question.text, after_image_text(question.answer),
-                          answer_text(question.answer_choice), state_facts([with_truth(question)])]
+                          answer_text(question.answer_choice)]
         size = build_tokenizer(texts, self.recipe.tokenizer['vocabulary'],
                                self.work / 'tokenizer')
         print(f'{size} tokens from {len(texts)} texts')
@@ -103,21 +102,21 @@ class Build:
             folder=self.work, seed=self.recipe.seed)
         save_file(model.vit_model.state_dict(), self.work / 'encoder.safetensors')
 
-    def make_language(self) -> None:
-        """Train the model on words alone, and give it the trained image encoder."""
-        if (self.work / 'language.safetensors').exists():
+    def make_letters(self) -> None:
+        """Train the model to read choices, and give it the trained image encoder."""
+        if (self.work / 'letters.safetensors').exists():
             return
         model = self.new_model()
         model.vit_model.load_state_dict(load_file(self.work / 'encoder.safetensors'))
-        self._train('language', model)
-        save_file(model.state_dict(), self.work / 'language.safetensors')
+        self._train('letters', model)
+        save_file(model.state_dict(), self.work / 'letters.safetensors')
 
     def make_answers(self) -> None:
         """Train the whole model to answer about images."""
         if (self.work / 'answers.safetensors').exists():
             return
         model = self.new_model()
-        model.load_state_dict(load_file(self.work / 'language.safetensors'))
+        model.load_state_dict(load_file(self.work / 'letters.safetensors'))
         self._train('answers', model)
         save_file(model.state_dict(), self.work / 'answers.safetensors')
 

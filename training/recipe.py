@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ipt_ros.bagel import ConfigError
 from ipt_ros.bagel.config import from_dict
 import yaml
 
@@ -49,7 +50,7 @@ class ModelRecipe:
     """
     A stage of the whole model.
 
-    Kinds of samples are called 'MODE-TASK', with the modes of `samples`: drill, text, answer,
+    Kinds of samples are called 'MODE-TASK', with the modes of `samples`: drill, answer,
     imagine.
 
     ``samples``: samples of each kind a step; ``weights``: of their losses; ``questions``:
@@ -83,7 +84,7 @@ class Recipe:
     model: dict[str, Any]
     vae: VaeRecipe
     encoder: EncoderRecipe
-    language: ModelRecipe
+    letters: ModelRecipe
     answers: ModelRecipe
     mixed: ModelRecipe
 
@@ -103,11 +104,11 @@ def load_recipe(path: str | Path) -> Recipe:
         raise RecipeError(f'{path}: not valid YAML: {error}') from error
     try:
         for name, kind in (('data', DataRecipe), ('vae', VaeRecipe), ('encoder', EncoderRecipe),
-                           ('language', ModelRecipe),
+                           ('letters', ModelRecipe),
                            ('answers', ModelRecipe), ('mixed', ModelRecipe)):
             values[name] = from_dict(kind, values[name])
         recipe = from_dict(Recipe, values)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, ConfigError) as error:
         raise RecipeError(f'{path}: {error}') from error
     return Recipe(**{
         **vars(recipe), 'checkpoint': Path(recipe.checkpoint), 'work_dir': Path(recipe.work_dir)})

@@ -2,11 +2,10 @@
 """
 From an example to a training sample: the segments of each training mode.
 
-Four kinds. The first two hold no image: what a large model brings along from its pretraining, a
-small one learns from words. The others follow the order of inference.
+Three kinds; the last two follow the order of inference (system text, images, question, answer).
 
-- ``drill``: one question; every branch claims another of its choices and gets that one's letter.
-- ``text``: the facts that a question is about stand before it in words.
+- ``drill``: no image; one question, every branch claims another of its choices and gets that one's
+  letter. What a large model brings along from its pretraining, a small one learns here.
 - ``answer``: images as ViT segments alone; every question is a branch of its own behind the same
   images, answered at once.
 - ``imagine``: images as VAE and ViT segments; a branch thinks, imagines the target (several noised
@@ -57,27 +56,6 @@ def drill_sample(question: Question) -> list[Segment]:
             TextSegment(answer_text(letter), loss=True, branch=branch),
         ]
     return segments
-
-
-def text_sample(questions: list[Question]) -> list[Segment]:
-    """Return one sample without images: every branch states the facts, then asks."""
-    segments: list[Segment] = [TextSegment(ANSWER_ONLY_PROMPT)]
-    facts = state_facts(questions)
-    for branch, question in enumerate(questions, start=1):
-        segments += [
-            TextSegment(f'{facts} {question.text}', branch=branch),
-            TextSegment(answer_of(question), loss=True, branch=branch),
-        ]
-    return segments
-
-
-def state_facts(questions: list[Question]) -> str:
-    """Say in words what the questions about one example ask for."""
-    facts = []
-    for question in questions:
-        truth, category = question.metadata['truth'], question.metadata['category']
-        facts.append(f'{truth} {category}(s)' if truth.isdigit() else f'{category} {truth}')
-    return ', '.join(dict.fromkeys(facts)) + '.'
 
 
 def open_form(question: Question, task: Task) -> Question:

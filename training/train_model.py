@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-The stages of the whole model, on packed samples: words, answers, then imagination as well.
+The stages of the whole model, on packed samples: letters, answers, then imagination as well.
 
 Every step trains all kinds of samples of its stage ('answer-pet', 'imagine-mvc' ...), each kind in
 a batch of its own: samples of one kind are of like length, so little is spent on padding.
@@ -25,7 +25,6 @@ from .samples import (
     imagine_sample,
     open_form,
     Segment,
-    text_sample,
     with_truth,
 )
 
@@ -41,12 +40,11 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
     for index in rng.integers(max(1, len(data) - HELD_OUT), size=count):
         material = data.material(index)
         order = rng.permutation(len(material.questions))[:recipe.questions[mode]]
-        questions = [draw_question(material.questions[i], TASKS[task], recipe.open_share, rng)
+        open_share = 0.0 if mode == 'drill' else recipe.open_share
+        questions = [draw_question(material.questions[i], TASKS[task], open_share, rng)
                      for i in order]
         if mode == 'drill':
-            samples += [drill_sample(question) for question in questions if question.choices]
-        elif mode == 'text':
-            samples.append(text_sample(questions))
+            samples += [drill_sample(question) for question in questions]
         elif mode == 'answer':
             samples.append(answer_sample(material, questions))
         else:

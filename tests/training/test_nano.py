@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A recipe in miniature, through all its stages to a checkpoint that loads, answers and draws."""
+
+import json
+
+from ipt_ros.bagel import Bagel
+from ipt_training import evaluate
+from ipt_training.nano import Build, main
+from ipt_training.recipe import load_recipe, RecipeError, RECIPES
+import pytest
+import yaml
+
+OPTIMIZER = {'learning_rate': 1e-3, 'warmup_steps': 1}
+
+
+@pytest.fixture(scope='module')
+def built(tmp_path_factory):
+    """Return the recipe file, and the folder with the checkpoint that came of it."""
+    folder = tmp_path_factory.mktemp('nano')
+    values = yaml.safe_load((RECIPES / 'nano.yaml').read_text())
+    values |= {'checkpoint': str(folder / 'checkpoint'), 'work_dir': str(folder / 'work')}
+    values['data'] |= {'examples': 8, 'workers': 1}
+    values['model']['llm'] |= {'hidden_size': 32, 'intermediate_size': 32, 'num_hidden_layers': 1,
+                               'num_attention_heads': 1, 'num_key_value_heads': 1}
+    values['model']['vit'] |= {'hidden_size': 16, 'intermediate_size': 16, 'num_hidden_layers': 2,
+                               'num_attention_heads': 1}
+    values['model']['sampling'] |= {'steps': 3}
+    for stage in ('vae', 'encoder', 'letters', 'answers', 'mixed'):
+        values[stage] |= {'steps': 2, 'optimizer': OPTIMIZER}
+    for stage in ('vae', 'encoder'):
+        values[stage]['batch_size'] = 2
+    for stage in ('letters', 'answers', 'mixed'):
+        values[stage]['samples'] = dict.fromkeys(values[stage]['samples'], 1)
+    recipe = folder / 'recipe.yaml'
+    recipe.write_text(yaml.safe_dump(values))
+    main(['--recipe', str(recipe)])
+    return recipe, folder / 'checkpoint'
+
+
+@pytest.mark.slow
+def test_all_stages_end_in_a_checkpoint_that_loads(built):
+    _, checkpoint = built
+    model = Bagel.from_checkpoint(checkpoint)
+    assert model.config.llm.hidden_size == 32
+    # The VAE's own statistics were measured and written down.
+    assert model.config.vae.scale_factor != 0.3611
+
+
+@pytest.mark.slow
+def test_a_finished_recipe_trains_nothing_again(built, capsys):
+    recipe, checkpoint = built
+    before = (checkpoint / 'ema.safetensors').read_bytes()
+    Build(load_recipe(recipe)).run(['tokenizer', 'encoder', 'letters', 'answers', 'vae', 'mixed'])
+    assert (checkpoint / 'ema.safetensors').read_bytes() == before
+
+
+@pytest.mark.slow
+def test_evaluation_writes_what_it_promises(built, tmp_path):
+    _, checkpoint = built
+    evaluate.REFERENCE_EXAMPLES, kept = 4, evaluate.REFERENCE_EXAMPLES
+    try:
+        code = evaluate.main([
+            '--checkpoint', str(checkpoint), '--tasks', 'mvc', '--modes', 'answer,imagine',
+            '--n', '2', '--seed', '1000000', '--workers', '1', '--out', str(tmp_path)])
+    finally:
+        evaluate.REFERENCE_EXAMPLES = kept
+    assert code == 0
+    results = json.loads((tmp_path / 'results.json').read_text())
+    for mode in ('answer', 'imagine'):
+        row = results['mvc'][mode]
+        low, high = row['ci95']
+        assert row['n'] == 2 and row['chance'] == 0.25
+        assert 0 <= low <= row['accuracy'] <= high <= 1
+
+
+@pytest.mark.parametrize(('arguments', 'word'), [
+    (['--seed', '5'], 'below 1000000'), (['--tasks', 'pt'], 'unknown tasks'),
+    (['--modes', 'guess'], 'unknown modes'), (['--n', '0'], 'at least one')])
+def test_evaluation_refuses_what_makes_no_sense(arguments, word, capsys):
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main(arguments)
+    assert stop.value.code == 2
+    assert word in capsys.readouterr().err
+
+
+def test_evaluation_names_a_missing_checkpoint(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        evaluate.main(['--checkpoint', str(tmp_path / 'nothing'), '--n', '1'])
+    assert stop.value.code == 1
+    assert 'nothing' in capsys.readouterr().err
+
+
+def test_a_broken_recipe_is_named(tmp_path):
+    with pytest.raises(RecipeError, match='no such recipe'):
+        load_recipe(tmp_path / 'none.yaml')
+    path = tmp_path / 'bad.yaml'
+    path.write_text('name: [')
+    with pytest.raises(RecipeError, match='not valid YAML'):
+        load_recipe(path)
+    values = yaml.safe_load((RECIPES / 'nano.yaml').read_text())
+    values['answers']['stepz'] = 3
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(RecipeError, match='stepz'):
+        load_recipe(path)
+
+
+def test_an_unknown_stage_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(['--stages', 'magic'])
+    assert 'magic' in capsys.readouterr().err

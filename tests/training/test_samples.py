@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training samples: each mode shows what it shall show, in the order of inference, and no more."""
+
+from ipt_ros.bagel import ImageSegment, TextSegment
+from ipt_ros.spatial import TASKS
+from ipt_ros.spatial.prompts import ANSWER_ONLY_PROMPT, THINK_PROMPT
+from ipt_training.samples import (
+    answer_of,
+    answer_sample,
+    drill_sample,
+    imagine_sample,
+    Material,
+    open_form,
+    with_truth,
+)
+import numpy as np
+import pytest
+import torch
+
+RNG = np.random.default_rng(0)
+
+
+def counting(category='chair', count=2):
+    return with_truth(TASKS['mvc'].question(category, count, 'rotation', RNG))
+
+
+def perspective(subtask='relative_position_left_right'):
+    return with_truth(TASKS['pet'].question(subtask, 'lamp', 'left', RNG))
+
+
+@pytest.fixture
+def material():
+    views = [np.full((64, 64, 3), 10 * i, np.uint8) for i in range(4)]
+    return Material(
+        images=views, latents=[torch.zeros(16, 8, 8)] * 4,
+        target=np.full((96, 96, 3), 200, np.uint8), target_latent=torch.ones(16, 12, 12),
+        think='From above.', questions=[counting('chair', 2), counting('sofa', 1)])
+
+
+def texts(segments, **wanted):
+    return [s.text for s in segments if isinstance(s, TextSegment)
+            and all(getattr(s, name) == value for name, value in wanted.items())]
+
+
+def test_answers_rest_on_encoder_copies_alone_and_every_question_is_a_branch(material):
+    segments = answer_sample(material, material.questions)
+    images = [s for s in segments if isinstance(s, ImageSegment)]
+    assert segments[0].text == ANSWER_ONLY_PROMPT
+    assert [(i.vit, i.vae, i.noised, i.branch) for i in images] == [(True, False, False, 0)] * 4
+    for branch, question in enumerate(material.questions, start=1):
+        assert texts(segments, branch=branch, loss=False) == [question.text]
+        assert texts(segments, branch=branch, loss=True) == [
+            f'<answer>{question.answer}</answer>']
+
+
+def test_imagining_draws_once_and_answers_from_the_clean_target(material):
+    segments = imagine_sample(material, material.questions, noised_copies=3)
+    assert segments[0].text == THINK_PROMPT
+    inputs = [s for s in segments if isinstance(s, ImageSegment) and s.branch == 0]
+    assert all(image.vae and image.vit and not image.noised for image in inputs)
+    noised = [s for s in segments if isinstance(s, ImageSegment) and s.noised]
+    assert [s.branch for s in noised] == [1, 1, 1]
+    # One of the noised copies brings the clean ones along; the other branch has clean ones only.
+    clean = [(s.branch, s.vae, s.vit) for s in segments
+             if isinstance(s, ImageSegment) and s.branch > 0 and s.vae]
+    assert clean == [(1, True, True), (2, True, True)]
+    answers = texts(segments, loss=True)
+    assert answers[0] == '<think>From above.</think><image_start>'
+    assert answers[1] == f'<image_end><answer>{material.questions[0].answer}</answer>'
+
+
+def test_a_drill_names_the_letter_of_every_choice_once():
+    question = counting()
+    segments = drill_sample(question)
+    claims = texts(segments, loss=False)[2:]
+    assert claims == [f'{choice} chair.' for choice in question.choices]
+    assert texts(segments, loss=True) == [f'<answer>{letter}</answer>' for letter in 'ABCD']
+
+
+@pytest.mark.parametrize(('question', 'task', 'truth'), [
+    (counting('sofa', 3), 'mvc', '3'), (perspective(), 'pet', 'right')])
+def test_an_open_question_shows_no_choice_and_is_answered_in_words(question, task, truth):
+    asked = open_form(question, TASKS[task])
+    assert question.text.startswith(asked.text)
+    assert 'A)' not in asked.text and not asked.choices
+    assert answer_of(question) == f'<answer>{question.answer}</answer>'
+    assert answer_of(asked) == f'<answer>{truth}</answer>'
