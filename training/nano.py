@@ -36,8 +36,9 @@ STAGES = ('data', 'tokenizer', 'encoder', 'letters', 'answers', 'vae', 'mixed')
 class Build:
     """One run of a recipe; every stage is a method, every result a file in ``work_dir``."""
 
-    def __init__(self, recipe: Recipe, data: Path | None = None):
+    def __init__(self, recipe: Recipe, data: Path | None = None, start: Path | None = None):
         self.recipe = recipe
+        self.start = start
         self.work = recipe.work_dir
         self.data = data or self.work / 'data'
         self._loaded: tuple[dict[str, TaskData], list[str]] | None = None
@@ -122,9 +123,12 @@ class Build:
 
     def make_mixed(self) -> None:
         """Train it to imagine as well, and write the checkpoint folder."""
-        model = self.new_model()
-        model.load_state_dict(load_file(self.work / 'answers.safetensors'))
-        model.vae.load(load_file(self.work / 'vae.safetensors'))
+        if self.start:
+            model = Bagel.from_checkpoint(self.start, dtype=torch.float32)
+        else:
+            model = self.new_model()
+            model.load_state_dict(load_file(self.work / 'answers.safetensors'))
+            model.vae.load(load_file(self.work / 'vae.safetensors'))
         tasks, _ = self.loaded()
         for data in tasks.values():
             if data.input_latents is None:
@@ -165,6 +169,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--recipe', type=Path, default=RECIPES / 'nano.yaml')
     parser.add_argument('--stages', default=','.join(STAGES), help='names, comma between')
     parser.add_argument('--data', type=Path, help='folder of examples (default: in work_dir)')
+    parser.add_argument('--start', type=Path, help='checkpoint folder that the last stage starts '
+                        'from, in place of the results of the stages before it')
     parser.add_argument('--threads', type=int, help='CPU threads (default: all cores)')
     options = parser.parse_args(arguments)
     stages = options.stages.split(',')
@@ -173,7 +179,7 @@ def main(arguments: list[str] | None = None) -> None:
         parser.error(f'unknown stages {unknown}; known: {", ".join(STAGES)}')
     if options.threads:
         torch.set_num_threads(options.threads)
-    Build(load_recipe(options.recipe), options.data).run(stages)
+    Build(load_recipe(options.recipe), options.data, options.start).run(stages)
 
 
 if __name__ == '__main__':

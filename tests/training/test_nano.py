@@ -55,6 +55,22 @@ def test_a_finished_recipe_trains_nothing_again(built, capsys):
 
 
 @pytest.mark.slow
+def test_training_goes_on_from_a_checkpoint_alone(built, tmp_path):
+    recipe, checkpoint = built
+    values = yaml.safe_load(recipe.read_text())
+    data = f'{values["work_dir"]}/data'
+    values |= {'checkpoint': str(tmp_path / 'further'), 'work_dir': str(tmp_path / 'work')}
+    further = tmp_path / 'recipe.yaml'
+    further.write_text(yaml.safe_dump(values))
+    main(['--recipe', str(further), '--stages', 'mixed', '--start', str(checkpoint),
+          '--data', data])
+    old, new = (Bagel.from_checkpoint(f) for f in (checkpoint, tmp_path / 'further'))
+    assert new.config == old.config
+    difference = old.llm2vae.weight - new.llm2vae.weight
+    assert 0 < difference.abs().max() < 0.01
+
+
+@pytest.mark.slow
 def test_evaluation_writes_what_it_promises(built, tmp_path):
     _, checkpoint = built
     evaluate.REFERENCE_EXAMPLES, kept = 4, evaluate.REFERENCE_EXAMPLES
