@@ -9,6 +9,7 @@ from pathlib import Path
 import shutil
 import tempfile
 
+from hypothesis import HealthCheck, settings
 import pytest
 
 # Set before torch and OpenCV start their thread pools. Children inherit all of these.
@@ -16,6 +17,10 @@ os.environ.setdefault('OMP_NUM_THREADS', str(min(2, os.cpu_count() or 1)))
 os.environ['ROS_AUTOMATIC_DISCOVERY_RANGE'] = 'LOCALHOST'
 os.environ['RMW_IMPLEMENTATION'] = 'rmw_fastrtps_cpp'
 os.environ['HF_HUB_OFFLINE'] = '1'
+
+# A busy machine is no reason to fail.
+settings.register_profile('patient', deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile('patient')
 
 # Above 101, the ports of DDS run into those that Linux hands out to everybody.
 DOMAINS = range(1, 102)
