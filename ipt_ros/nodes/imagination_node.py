@@ -8,7 +8,6 @@ awaits a job of the second thread, so timers, cancels and transitions are served
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-import signal
 import sys
 import time
 import traceback
@@ -34,6 +33,7 @@ from ipt_ros.ros.cameras import CameraFrame, Cameras, Observation
 from ipt_ros.ros.diagnostics import Diagnostics, ERROR, OK, status, WARN
 from ipt_ros.ros.images import from_rgb, ImageError
 from ipt_ros.ros.parameters import declare, ParameterError, read
+from ipt_ros.ros.running import run_node
 from ipt_ros.ros.sync import (
     CameraSilentError,
     NoFrameError,
@@ -44,13 +44,10 @@ from ipt_ros.ros.sync import (
 from ipt_ros.ros.transforms import TransformBuffer, TransformError
 from ipt_ros.ros.worker import Job, JobCancelledError, QueueFullError, Worker
 from nav_msgs.msg import OccupancyGrid
-import rclpy
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
@@ -466,29 +463,7 @@ def _view(frame: CameraFrame) -> View:
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM; both end it with exit code 0."""
-    rclpy.init(args=args)
-    node = None
-    try:
-        executor = SingleThreadedExecutor()
-        node = ImaginationNode()
-        executor.add_node(node)
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except ParameterException as error:
-        print(f'imagination: {error}', file=sys.stderr)
-        return 1
-    except Exception:
-        # Publishing and the like fail in the moment in which a signal takes the context down.
-        if rclpy.ok():
-            raise
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if node is not None:
-            node.close()
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    return run_node('imagination', ImaginationNode, args)
 
 
 if __name__ == '__main__':

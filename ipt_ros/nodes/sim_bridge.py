@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 import re
-import signal
 import sys
 from time import monotonic
 
@@ -25,6 +24,7 @@ from ipt_ros.ros.messages import camera_info, pose_message, time_message, transf
 from ipt_ros.ros.pacing import Pacer, RateMeter
 from ipt_ros.ros.parameters import declare, parameter, ParameterError, read
 from ipt_ros.ros.qos import latched, reliable, sensor_input
+from ipt_ros.ros.running import run_node
 from ipt_sim import (
     CameraSpec,
     Frame,
@@ -35,10 +35,7 @@ from ipt_sim import (
 )
 from nav_msgs.msg import Odometry
 import numpy as np
-import rclpy
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -432,30 +429,8 @@ def _fail(response, code: int, message: str):
 
 def main(args: Sequence[str] | None = None) -> int:
     """Run the node until SIGINT or SIGTERM; both end it with exit code 0."""
-    rclpy.init(args=args)
-    node = None
-    try:
-        executor = SingleThreadedExecutor()
-        node = SimBridge()
-        executor.add_node(node)
-        node.start()
-        executor.spin()
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except (ParameterError, ParameterException, SimulatorError) as error:
-        print(f'sim_bridge: {error}', file=sys.stderr)
-        return 1
-    except Exception:
-        # Publishing and the like fail in the moment in which a signal takes the context down.
-        if rclpy.ok():
-            raise
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if node is not None:
-            node.close()
-            node.destroy_node()
-        rclpy.try_shutdown()
-    return 0
+    return run_node('sim_bridge', SimBridge, args, refusals=(ParameterError, SimulatorError),
+                    start=SimBridge.start)
 
 
 if __name__ == '__main__':
