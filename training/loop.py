@@ -26,9 +26,8 @@ class OptimizerSettings:
     AdamW with warm-up, a constant plateau and a linear decay at the end.
 
     The plateau does not depend on the number of steps, so a run can be resumed with more of them.
-    ``decay`` is the share of the steps in which the rate falls to zero. The published recipe's eps
-    of 1e-15 is no default: in a small model from scratch it turns the tiny gradients of what is
-    learned already into full steps, and reading choices was then not learned at all.
+    ``decay`` is the share of the steps in which the rate falls to zero. The defaults are those of
+    a small model from scratch; the published fine-tuning has betas (0.9, 0.95) and eps 1e-15.
     """
 
     learning_rate: float

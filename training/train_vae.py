@@ -10,6 +10,7 @@ a unit normal. After the stage the latent's own mean and spread become ``shift_f
 from pathlib import Path
 
 from diffusers import AutoencoderKL
+from ipt_ros.bagel.images import normalise
 import numpy as np
 import torch
 from torch import Tensor
@@ -20,7 +21,7 @@ from .loop import OptimizerSettings, run_stage
 
 def to_signed(images: np.ndarray) -> Tensor:
     """Uint8 (N, H, W, 3) to float32 (N, 3, H, W) in [-1, 1]."""
-    return torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2).float() / 127.5 - 1
+    return normalise(torch.from_numpy(np.ascontiguousarray(images)).permute(0, 3, 1, 2))
 
 
 def random_crops(groups: list[np.ndarray], count: int, side: int,
