@@ -62,15 +62,6 @@ class Vae(nn.Module):
         )
         self.requires_grad_(False)
 
-    def forward(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """
-        Train the autoencoder: pixels (n, 3, H, W) in -1..1 to (pixels again, mean, log variance).
-
-        Mean and log variance are those of z, before scale and shift.
-        """
-        posterior = self.net.encode(pixels).latent_dist
-        return self.net.decode(posterior.sample()).sample, posterior.mean, posterior.logvar
-
     @torch.no_grad()
     def encode(self, pixels: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """
