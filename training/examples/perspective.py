@@ -232,10 +232,38 @@ def _example_at(
             'turn': turn,
             'pose': [pose.x, pose.y, pose.yaw],
             'target_pose': [target_pose.x, target_pose.y, target_pose.yaw],
+            'seen': _seen(scene, before, pose, target_pose, options),
             'classes': scene.class_names,
         },
         dense=[before.dense, after.dense],
     )
+
+
+def _seen(
+    scene: Scene, before: Picture, pose: Pose2D, target: Pose2D, options: ExampleOptions,
+) -> list[dict]:
+    """
+    Say of every clear object of the first view where it is with respect to the target.
+
+    ``ahead`` and ``left`` are metres from the target to the object's centre in the heading of the
+    first view, the distances those from the camera before and after the walk.
+    """
+    c, s = math.cos(pose.yaw), math.sin(pose.yaw)
+    rows = []
+    for key, sighting in sorted(_unique(scene, before).items()):
+        distance = _distance(scene, key, pose, options)
+        if not options.pet_rules.is_clear(sighting, distance):
+            continue
+        x, y, _ = scene.objects[key].position
+        dx, dy = x - target.x, y - target.y
+        rows.append({
+            'name': scene.objects[key].name,
+            'ahead': round(dx * c + dy * s, 3),
+            'left': round(dy * c - dx * s, 3),
+            'distance_before': round(distance, 3),
+            'distance_after': round(_distance(scene, key, target, options), 3),
+        })
+    return rows
 
 
 def _mark(scene: Scene, before: Picture, target: Pose2D, variant: str) -> np.ndarray:
