@@ -2,11 +2,19 @@
 """Perspective-taking examples from a simulated scene."""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 
 from ipt_ros.geometry import Pose2D
-from ipt_ros.spatial import draw_arrow, draw_cross, Example, facing_arrow, Question, TASKS
+from ipt_ros.spatial import (
+    DenseTruth,
+    draw_arrow,
+    draw_cross,
+    Example,
+    facing_arrow,
+    Question,
+    TASKS,
+)
 from ipt_ros.spatial.errors import TargetError, TargetOccludedError
 from ipt_ros.spatial.projection import locate_target
 from ipt_ros.spatial.tasks.perspective import PerspectiveRules, TURNS
@@ -22,6 +30,7 @@ from ipt_training.examples.scene import (
 import numpy as np
 
 PET = TASKS['pet']
+MARK = 'red X'  # class of the mark's pixels in the dense truth
 # Nobody can tell these apart by a name, or point at them as one thing.
 _NO_OBJECTS = FLOOR_CLASSES | {'wall', 'ceiling', NOTHING}
 _MIN_CONTRAST = 120  # between an X and the floor under it, sum over the three channels
@@ -223,7 +232,7 @@ def _example_at(
     return Example(
         task='pet',
         variant=variant,
-        images=[shrink(marked, options.supersample)],
+        images=[shrink(marked.rgb, options.supersample)],
         target=after.rgb,
         think=PET.think(rng),
         questions=questions,
@@ -233,10 +242,18 @@ def _example_at(
             'pose': [pose.x, pose.y, pose.yaw],
             'target_pose': [target_pose.x, target_pose.y, target_pose.yaw],
             'seen': _seen(scene, before, pose, target_pose, options),
-            'classes': scene.class_names,
+            'classes': [*scene.class_names, MARK],
         },
-        dense=[before.dense, after.dense],
+        dense=[_with_mark(before.dense, marked, len(scene.class_names), options), after.dense],
     )
+
+
+def _with_mark(
+    dense: DenseTruth, marked: '_Marked', label: int, options: ExampleOptions,
+) -> DenseTruth:
+    """Return the truth with the X as a class of its own: an encoder must learn to see it."""
+    covered = shrink(np.where(marked.inked, 255, 0).astype(np.uint8), options.supersample) > 127
+    return replace(dense, classes=np.where(covered, np.uint8(label), dense.classes))
 
 
 def _seen(
@@ -266,7 +283,15 @@ def _seen(
     return rows
 
 
-def _mark(scene: Scene, before: Picture, target: Pose2D, variant: str) -> np.ndarray:
+@dataclass(frozen=True)
+class _Marked:
+    """A picture with its marks, and the pixels (bool) that the X covers."""
+
+    rgb: np.ndarray
+    inked: np.ndarray
+
+
+def _mark(scene: Scene, before: Picture, target: Pose2D, variant: str) -> _Marked:
     """
     Draw the X, and the arrow where wanted, at the size of the render.
 
@@ -286,8 +311,8 @@ def _mark(scene: Scene, before: Picture, target: Pose2D, variant: str) -> np.nda
         raise MarkNotVisibleError('the red X does not stand out from the floor there')
     if variant == 'with_arrow':
         ends = facing_arrow(frame.intrinsics, frame.world_from_optical, point, target.yaw)
-        return draw_cross(draw_arrow(frame.rgb, *ends), place.uv)
-    return marked
+        marked = draw_cross(draw_arrow(frame.rgb, *ends), place.uv)
+    return _Marked(marked, inked)
 
 
 def _possible(
