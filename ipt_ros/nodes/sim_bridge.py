@@ -8,6 +8,7 @@ together without a lock, and the renderer stays on the thread that made it. docs
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+import json
 import math
 import re
 import sys
@@ -33,6 +34,7 @@ from ipt_sim import (
     Simulator,
     SimulatorError,
 )
+from ipt_sim.truth import scene_truth
 from nav_msgs.msg import Odometry
 import numpy as np
 from rclpy.clock import Clock, ClockType
@@ -40,7 +42,7 @@ from rclpy.node import Node
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rosgraph_msgs.msg import Clock as ClockMessage
 from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
+from std_msgs.msg import Header, String
 from tf2_msgs.msg import TFMessage
 
 MAP_SIZE = 8.0  # m, a side of a ground-truth map unless a request says otherwise
@@ -142,6 +144,7 @@ class SimBridge(Node):
         self._base_frame = settings.frame_prefix + settings.base_frame
         self._advertise()
         self._publish_static_transforms()
+        self._publish_truth()
         self._diagnostics = Diagnostics(
             self, f'ipt_sim/{settings.backend}', {'simulation': self._check_rates})
         # The wall clock drives the simulation. The node's own clock must not: with use_sim_time
@@ -176,6 +179,7 @@ class SimBridge(Node):
         # These three have one name in every graph; robots with trees of their own remap them.
         self._tf_pub = self.create_publisher(TFMessage, '/tf', reliable(100))
         self._static_pub = self.create_publisher(TFMessage, '/tf_static', latched())
+        self._truth_pub = self.create_publisher(String, 'ground_truth/scene', latched())
         self._clock_pub = (
             self.create_publisher(ClockMessage, '/clock', reliable(1))
             if self._settings.publish_clock else None)
@@ -258,6 +262,11 @@ class SimBridge(Node):
                 link(camera, self._optical_frame(spec.name), in_camera)]
         self._static_pub.publish(TFMessage(transforms=transforms))
 
+    def _publish_truth(self) -> None:
+        """Publish everything in the scene; recorders keep it with what the robot saw."""
+        truth = scene_truth(self._sim, self._settings.backend, self._seed)
+        self._truth_pub.publish(String(data=json.dumps(truth)))
+
     def _publish_frames(self) -> None:
         """Draw each camera that somebody subscribes to; camera_info always goes out."""
         stamp = self._stamp()
@@ -330,6 +339,7 @@ class SimBridge(Node):
             return _fail(
                 response, ErrorCode.BAD_SEED, f'no scene from seed {request.seed}: {error}')
         self._seed = request.seed
+        self._publish_truth()
         self._stop()
         response.success = True
         response.message = f'scene {request.seed} with {len(self._sim.objects())} objects'
