@@ -27,7 +27,8 @@ ARROWS = {
     'ipt_training': {'ipt_ros.bagel', 'ipt_ros.geometry', 'ipt_ros.spatial', 'ipt_sim'},
 }
 # Helpers without imports of their own rooms, for whoever stands beside or above them.
-HELPERS = {'ipt_ros.paths', 'ipt_ros.progress', 'ipt_ros.pictures', 'ipt_ros.machine'}
+HELPERS = {
+    'ipt_ros.paths', 'ipt_ros.progress', 'ipt_ros.pictures', 'ipt_ros.machine', 'ipt_ros.webpage'}
 USES_HELPERS = {'ipt_ros.nodes', 'ipt_training'}
 WITHOUT_ROS = set(ARROWS) - {'ipt_ros.nodes', 'ipt_ros.ros'}
 WITHOUT_TORCH = {'ipt_ros.geometry', 'ipt_ros.spatial', 'ipt_ros.ros', 'ipt_sim'}

@@ -1,17 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The outcomes as one web page that needs nothing beside it."""
+"""The outcomes of the demo as one web page."""
 
-import base64
 from collections.abc import Mapping, Sequence
 from html import escape
 import math
-from pathlib import Path
 
 from ipt_ros.demo.record import Outcome
-from ipt_ros.pictures import png
-import numpy as np
+from ipt_ros.webpage import document, figure, row
 
-_STYLE = Path(__file__).with_name('page.css')
+_LEAD = (
+    'A simulated robot with four cameras was asked about space that it cannot see, over ROS 2. '
+    'Pictures with a dashed frame were never measured: the model imagined them, then used them to '
+    'answer. The true picture comes from the simulator.')
+_FOOTER = (
+    'The rooms were not part of the training data. The model is small and makes mistakes; how '
+    'often, on hundreds of questions, is in the README.')
 _TASKS = {
     'mvc': 'multi-view counting',
     'pet': 'perspective taking',
@@ -21,33 +24,8 @@ _TASKS = {
 
 def page(outcomes: Sequence[Outcome], facts: Mapping[str, str]) -> str:
     """Return the page as HTML. facts: what is said once about the whole run, by name."""
-    listed = ''.join(
-        f'<li>{escape(name)} <b>{escape(value)}</b></li>' for name, value in facts.items())
     articles = '\n'.join(_article(number, item) for number, item in enumerate(outcomes, 1))
-    style = _STYLE.read_text(encoding='utf-8')
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>What the robot imagined</title>
-<style>
-{style}</style>
-</head>
-<body>
-<main>
-<h1>What the robot imagined</h1>
-<p class="lead">A simulated robot with four cameras was asked about space that it cannot see, over
-ROS 2. Pictures with a dashed frame were never measured: the model imagined them, then used
-them to answer. The true picture comes from the simulator.</p>
-<ul class="facts">{listed}</ul>
-{articles}
-<footer>The rooms were not part of the training data. The model is small and makes mistakes; how
-often, on hundreds of questions, is in the README.</footer>
-</main>
-</body>
-</html>
-"""
+    return document('What the robot imagined', _LEAD, facts, articles, _FOOTER)
 
 
 def _article(number: int, outcome: Outcome) -> str:
@@ -85,24 +63,16 @@ def _pictures(outcome: Outcome) -> str:
     """Return what the cameras saw, what was imagined, and the truth beside it."""
     marked = ', target marked' if outcome.request.target else ''
     seen = [
-        _figure(image, f'camera {name}{marked}', 'seen')
+        figure(image, f'camera {name}{marked}', 'seen')
         for name, image in zip(outcome.request.cameras, outcome.inputs)]
     drawn = []
     if outcome.imagined is not None:
-        drawn.append(_figure(outcome.imagined, 'imagined by the model', 'imagined'))
+        drawn.append(figure(outcome.imagined, 'imagined by the model', 'imagined'))
         if outcome.truth_image is not None:
-            drawn.append(_figure(outcome.truth_image, 'truth', 'truth'))
+            drawn.append(figure(outcome.truth_image, 'truth', 'truth'))
     # One camera leaves room for the imagined picture in the same row.
     rows = [seen + drawn] if len(seen) == 1 else [seen, drawn]
-    return ''.join(
-        f'<div class="pictures of{len(row)}">{"".join(row)}</div>' for row in rows if row)
-
-
-def _figure(image: np.ndarray, caption: str, kind: str) -> str:
-    data = base64.b64encode(png(image)).decode()
-    return (f'<figure class="{kind}"><img alt="{escape(caption)}" '
-            f'src="data:image/png;base64,{data}"><figcaption>{escape(caption)}</figcaption>'
-            '</figure>')
+    return ''.join(map(row, rows))
 
 
 def _times(outcome: Outcome) -> str:
