@@ -10,6 +10,7 @@ from ipt_ros.spatial.tasks.counting import MAX_COUNT
 from ipt_ros.spatial.visibility import sightings
 from ipt_training.examples.options import ExampleOptions
 from ipt_training.examples.scene import Picture, Scene
+from ipt_training.examples.truth import scene_truth
 import numpy as np
 
 MVC = TASKS['mvc']
@@ -63,10 +64,10 @@ def counting_example(
             think=MVC.think(rng),
             questions=[MVC.question(n, counts[n], variant, rng) for n in [first, *rest]],
             metadata={
-                'scene': scene.seed,
+                **scene_truth(scene, [*views, bird], options),
                 'poses': [[p.x, p.y, p.yaw] for p in poses],
                 'map': {'center': list(center), 'yaw': poses[0].yaw, 'size': options.map_size},
-                'classes': scene.class_names,
+                'seen': _seen(scene, views, bird, center, poses[0].yaw, options),
             },
             dense=[picture.dense for picture in [*views, bird]],
         )
@@ -129,3 +130,46 @@ def countable(
     doubtful = {furniture[key].name for key in on_map ^ in_views if key in furniture}
     counts = Counter(furniture[key].name for key in on_map & in_views if key in furniture)
     return {n: c for n, c in counts.items() if n not in doubtful and c <= MAX_COUNT}
+
+
+def _seen(
+    scene: Scene,
+    views: list[Picture],
+    bird: Picture,
+    center: tuple[float, float],
+    yaw: float,
+    options: ExampleOptions,
+) -> list[dict]:
+    """
+    Say of every piece of furniture that one picture at least shows well, which ones do.
+
+    ``object`` is its id; ``ahead`` and ``left`` are metres from the map's centre to the object's
+    in the heading of the first view. ``views`` has a row for each view that shows enough of it:
+    ``view`` counts from 0, ``u`` is where its visible part is (0 the image's left edge, 1 the
+    right one) and ``area`` its share of the image. ``map_area`` is its share of the map, 0 where
+    that is too small to count.
+    """
+    on_map = sightings(bird.frame.instance)
+    in_views = [sightings(view.frame.instance) for view in views]
+    c, s = math.cos(yaw), math.sin(yaw)
+    rows = []
+    for key, item in sorted(scene.furniture().items()):
+        shown = [
+            {'view': index, 'u': round(seen[key].u, 3), 'area': round(seen[key].area, 5)}
+            for index, seen in enumerate(in_views)
+            if key in seen and seen[key].area >= options.min_view_area
+        ]
+        map_area = on_map[key].area if key in on_map else 0.0
+        map_area = round(map_area, 5) if map_area >= options.min_map_area else 0.0
+        if not shown and not map_area:
+            continue
+        dx, dy = item.position[0] - center[0], item.position[1] - center[1]
+        rows.append({
+            'object': key,
+            'name': item.name,
+            'ahead': round(dx * c + dy * s, 3),
+            'left': round(dy * c - dx * s, 3),
+            'views': shown,
+            'map_area': map_area,
+        })
+    return rows

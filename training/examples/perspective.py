@@ -27,6 +27,7 @@ from ipt_training.examples.scene import (
     Scene,
     shrink,
 )
+from ipt_training.examples.truth import scene_truth
 import numpy as np
 
 PET = TASKS['pet']
@@ -237,7 +238,7 @@ def _example_at(
         think=PET.think(rng),
         questions=questions,
         metadata={
-            'scene': scene.seed,
+            **scene_truth(scene, [before, after], options),
             'turn': turn,
             'pose': [pose.x, pose.y, pose.yaw],
             'target_pose': [target_pose.x, target_pose.y, target_pose.yaw],
@@ -262,8 +263,8 @@ def _seen(
     """
     Say of every clear object of the first view where it is with respect to the target.
 
-    ``ahead`` and ``left`` are metres from the target to the object's centre in the heading of the
-    first view, the distances those from the camera before and after the walk.
+    ``object`` is its id; ``ahead`` and ``left`` are metres from the target to the object's centre
+    in the heading of the first view, the distances those from the camera before and after it.
     """
     c, s = math.cos(pose.yaw), math.sin(pose.yaw)
     rows = []
@@ -274,6 +275,7 @@ def _seen(
         x, y, _ = scene.objects[key].position
         dx, dy = x - target.x, y - target.y
         rows.append({
+            'object': key,
             'name': scene.objects[key].name,
             'ahead': round(dx * c + dy * s, 3),
             'left': round(dy * c - dx * s, 3),
