@@ -77,11 +77,28 @@ def attention(q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
     `mask` is bool, true where a query (n) may see a key (m), and broadcasts to (b, heads, n, m).
     """
     groups = q.shape[1] // k.shape[1]
+    if mask is not None and q.dtype == torch.bfloat16 and q.device.type == 'cpu':
+        return _attention_by_products(q, k, v, mask)
     if groups > 1 and mask is not None and q.is_cuda:
         # Of the fused CUDA kernels, those that take a mask know no groups of heads.
         k, v = (x.repeat_interleave(groups, dim=1) for x in (k, v))
         groups = 1
     return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, enable_gqa=groups > 1)
+
+
+def _attention_by_products(q: Tensor, k: Tensor, v: Tensor, mask: Tensor) -> Tensor:
+    """
+    Do the same as `attention` with plain matrix products.
+
+    On a CPU these are fast in bfloat16, the fused kernel is no faster than in float32: forwards
+    and backwards together take half the time at a few hundred tokens.
+    """
+    batch, heads, n, dim = q.shape
+    k, v = (x.repeat_interleave(heads // x.shape[1], dim=1).flatten(0, 1) for x in (k, v))
+    hidden = torch.zeros(mask.shape, dtype=q.dtype).masked_fill(~mask, -torch.inf)
+    hidden = hidden.expand(batch, heads, n, k.shape[1]).flatten(0, 1)
+    scores = torch.baddbmm(hidden, q.flatten(0, 1), k.transpose(1, 2), alpha=dim ** -0.5)
+    return torch.bmm(scores.softmax(-1), v).view(batch, heads, n, dim)
 
 
 class Attention(nn.Module):

@@ -51,3 +51,22 @@ def test_attention_in_groups_is_attention_with_repeated_keys():
     wide_k, wide_v = (x.repeat_interleave(2, dim=1) for x in (k, v))
     scores = (q @ wide_k.transpose(-1, -2) / 8 ** 0.5).masked_fill(~mask, -torch.inf)
     torch.testing.assert_close(attention(q, k, v, mask), scores.softmax(-1) @ wide_v)
+
+
+@pytest.mark.parametrize('groups', [1, 2])
+def test_attention_in_bfloat16_is_that_of_float32(groups):
+    torch.manual_seed(0)
+    q = torch.randn(2, 4, 7, 16)
+    k, v = torch.randn(2, 2, 4 // groups, 9, 16)
+    mask = torch.rand(2, 1, 7, 9) < 0.6
+    mask[..., 0] = True  # nobody sees nothing
+    leaves = [x.clone().requires_grad_() for x in (q, k, v)]
+    narrow = [x.bfloat16().requires_grad_() for x in (q, k, v)]
+    expected, out = attention(*leaves, mask), attention(*narrow, mask)
+    assert out.dtype == torch.bfloat16
+    torch.testing.assert_close(out.float(), expected, rtol=0.05, atol=0.05)
+    upstream = torch.randn(expected.shape)
+    expected.backward(upstream)
+    out.backward(upstream.bfloat16())
+    for one, other in zip(narrow, leaves):
+        torch.testing.assert_close(one.grad.float(), other.grad, rtol=0.1, atol=0.1)
