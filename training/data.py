@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from .relations import Relation
 from .samples import Material
 from .store import class_names, load_examples
 from .train_encoder import DenseImages
@@ -29,6 +30,7 @@ class TaskData:
     targets: np.ndarray
     thinks: list[str]
     questions: list[list[Question]]
+    relations: list[list[Relation]]
     input_classes: np.ndarray | None = None
     input_depths: np.ndarray | None = None
     target_classes: np.ndarray | None = None
@@ -49,6 +51,7 @@ class TaskData:
                            else self.target_latents[index].float()),
             think=self.thinks[index],
             questions=self.questions[index],
+            relations=self.relations[index],
         )
 
     def image_groups(self) -> list[np.ndarray]:
@@ -76,13 +79,15 @@ def stack_examples(examples: Iterable[Example]) -> TaskData:
         columns['targets'].append(example.target)
         columns['thinks'].append(example.think)
         columns['questions'].append(example.questions)
+        columns['relations'].append(
+            [Relation.from_seen(row) for row in example.metadata.get('seen', [])])
         if example.dense:
             *views, target = example.dense
             columns['input_classes'].append(np.stack([view.classes for view in views]))
             columns['input_depths'].append(np.stack([view.depth_mm for view in views]))
             columns['target_classes'].append(target.classes)
             columns['target_depths'].append(target.depth_mm)
-    listed = {name: columns.pop(name) for name in ('thinks', 'questions')}
+    listed = {name: columns.pop(name) for name in ('thinks', 'questions', 'relations')}
     stacked = {name: np.stack(rows) for name, rows in columns.items() if rows}
     return TaskData(**stacked, **listed)
 

@@ -24,6 +24,7 @@ import torch
 from .data import add_latents, load_tasks, TaskData
 from .generate import generate
 from .recipe import load_recipe, Recipe, RECIPES
+from .relations import answer_in_words, place_question, Relation
 from .store import load_examples
 from .tokenizer import build_tokenizer
 from .train_encoder import encode_pixels, train_encoder
@@ -66,6 +67,11 @@ class Build:
             for question in example.questions:
                 texts += [question.text, after_image_text(question.answer),
                           answer_text(question.answer_choice)]
+            for row in example.metadata.get('seen', []):
+                relation = Relation.from_seen(row)
+                for turn in ('', 'left', 'right'):
+                    texts += [place_question(relation, turn),
+                              answer_text(answer_in_words(relation, turn))]
         size = build_tokenizer(texts, self.recipe.tokenizer['vocabulary'],
                                self.work / 'tokenizer')
         print(f'{size} tokens from {len(texts)} texts')

@@ -50,13 +50,14 @@ class ModelRecipe:
     """
     A stage of the whole model.
 
-    Kinds of samples are called 'MODE-TASK', with the modes of `samples`: drill, answer,
+    Kinds of samples are called 'MODE-TASK', with the modes of `samples`: drill, relate, answer,
     imagine.
 
     ``samples``: samples of each kind a step; ``weights``: of their losses; ``questions``:
     most questions a sample by mode; ``open_share``: share of questions that are asked without
     choices; ``noised_copies``: of the target a sample;
-    ``dropout``: of instruction 'text', and of the target's clean 'vae' and 'vit' copies.
+    ``dropout``: of instruction 'text', and of the target's clean 'vae' and 'vit' copies;
+    ``frozen``: what parameters' names begin with that are not trained.
     """
 
     steps: int
@@ -69,6 +70,7 @@ class ModelRecipe:
     ce_weight: float = 1.0
     mse_weight: float = 1.0
     dropout: dict[str, float] = field(default_factory=dict)
+    frozen: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,12 @@
 """
 From an example to a training sample: the segments of each training mode.
 
-Three kinds; the last two follow the order of inference (system text, images, question, answer).
+Four kinds; the last two follow the order of inference (system text, images, question, answer).
 
 - ``drill``: no image; one question, every branch claims another of its choices and gets that one's
   letter. What a large model brings along from its pretraining, a small one learns here.
+- ``relate``: images as ViT segments; every branch tells of one object where it is with respect to
+  the target. Many small labels a picture, which a question with choices only gives by detours.
 - ``answer``: images as ViT segments alone; every question is a branch of its own behind the same
   images, answered at once.
 - ``imagine``: images as VAE and ViT segments; a branch thinks, imagines the target (several noised
@@ -13,7 +15,7 @@ Three kinds; the last two follow the order of inference (system text, images, qu
   the clean target and answers. Further branches see the clean target only, and learn to read it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from ipt_ros.bagel import ImageSegment, TextSegment
 from ipt_ros.spatial import LETTERS, Question, Task
@@ -26,6 +28,8 @@ from ipt_ros.spatial.prompts import (
 )
 import numpy as np
 import torch
+
+from .relations import answer_in_words, place_question, Relation
 
 Segment = TextSegment | ImageSegment
 
@@ -45,6 +49,7 @@ class Material:
     target_latent: torch.Tensor | None
     think: str
     questions: list[Question]
+    relations: list[Relation] = field(default_factory=list)
 
 
 def drill_sample(question: Question) -> list[Segment]:
@@ -54,6 +59,18 @@ def drill_sample(question: Question) -> list[Segment]:
         segments += [
             TextSegment(f'{choice} {question.metadata["category"]}.', branch=branch),
             TextSegment(answer_text(letter), loss=True, branch=branch),
+        ]
+    return segments
+
+
+def relate_sample(material: Material, asked: list[tuple[Relation, str]]) -> list[Segment]:
+    """Return one sample that tells of objects where they are, after a turn ('' for none)."""
+    segments: list[Segment] = [TextSegment(ANSWER_ONLY_PROMPT)]
+    segments += [ImageSegment(image, vae=False) for image in material.images]
+    for branch, (relation, turn) in enumerate(asked, start=1):
+        segments += [
+            TextSegment(place_question(relation, turn), branch=branch),
+            TextSegment(answer_text(answer_in_words(relation, turn)), loss=True, branch=branch),
         ]
     return segments
 

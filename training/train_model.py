@@ -19,11 +19,14 @@ from torch import Tensor
 from .data import TaskData
 from .loop import run_stage
 from .recipe import ModelRecipe
+from .relations import Relation
 from .samples import (
     answer_sample,
     drill_sample,
     imagine_sample,
+    Material,
     open_form,
+    relate_sample,
     Segment,
     with_truth,
 )
@@ -39,6 +42,9 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
     samples = []
     for index in rng.integers(max(1, len(data) - HELD_OUT), size=count):
         material = data.material(index)
+        if mode == 'relate':
+            samples.append(relate_sample(material, draw_relations(material, recipe, rng)))
+            continue
         order = rng.permutation(len(material.questions))[:recipe.questions[mode]]
         open_share = 0.0 if mode == 'drill' else recipe.open_share
         questions = [draw_question(material.questions[i], TASKS[task], open_share, rng)
@@ -50,6 +56,13 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
         else:
             samples.append(imagine_sample(material, questions, recipe.noised_copies))
     return samples
+
+
+def draw_relations(material: Material, recipe: ModelRecipe,
+                   rng: np.random.Generator) -> list[tuple[Relation, str]]:
+    """Draw objects to tell of, each with the heading to tell it in."""
+    order = rng.permutation(len(material.relations))[:recipe.questions['relate']]
+    return [(material.relations[i], str(rng.choice(('', 'left', 'right')))) for i in order]
 
 
 def draw_question(question: Question, task: Task, open_share: float,
@@ -82,6 +95,9 @@ def training_loss(model: Bagel, batch: Batch) -> Loss:
 def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: ModelRecipe, *,
                 folder: Path, seed: int) -> None:
     """Train ``model`` in place (the VAE stays frozen); resumes from ``folder``."""
+    for name, value in model.named_parameters():
+        if name.startswith(tuple(recipe.frozen)):
+            value.requires_grad_(False)
     total = sum(recipe.weights.values())
 
     def losses_at(step: int) -> dict[str, Tensor]:
@@ -91,7 +107,9 @@ def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: 
             share = recipe.weights[kind] / total
             named['loss'] = named['loss'] + share * (
                 recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse)
-            named[f'ce_{kind}'] = letter_loss(loss.ce_tokens, batch, model)
+            told = loss.ce if kind.startswith('relate') else letter_loss(
+                loss.ce_tokens, batch, model)
+            named[f'ce_{kind}'] = told.detach()
             if len(batch.noised):
                 named[f'mse_{kind}'] = loss.mse.detach()
         return named
@@ -102,7 +120,7 @@ def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: 
 
 def letter_loss(ce_tokens: Tensor, batch: Batch, model: Bagel) -> Tensor:
     """Return the mean cross entropy of the tokens that hold the answer's letter."""
-    return ce_tokens[letter_places(batch, model)].detach().mean()
+    return ce_tokens[letter_places(batch, model)].mean()
 
 
 def letter_places(batch: Batch, model: Bagel) -> Tensor:

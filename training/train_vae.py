@@ -10,6 +10,7 @@ a unit normal. After the stage the latent's own mean and spread become ``shift_f
 from pathlib import Path
 
 from diffusers import AutoencoderKL
+from ipt_ros.bagel import fast_dtype
 from ipt_ros.bagel.images import normalise
 import numpy as np
 import torch
@@ -59,15 +60,17 @@ def train_vae(vae: AutoencoderKL, groups: list[np.ndarray], *, steps: int, batch
               seed: int) -> None:
     """Train ``vae`` in place on uint8 image groups; resumes from ``folder``."""
     vae.to(memory_format=torch.channels_last)
+    dtype = fast_dtype('cpu')
 
     def losses_at(step: int) -> dict[str, Tensor]:
         rng = np.random.default_rng((seed, step))
         pixels = to_signed(random_crops(groups, batch_size, crop, rng))
         pixels = pixels.contiguous(memory_format=torch.channels_last)
-        posterior = vae.encode(pixels).latent_dist
         generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-        output = vae.decode(posterior.sample(generator)).sample
-        pixel = reconstruction_loss(output, pixels)
+        with torch.autocast('cpu', dtype, enabled=dtype != torch.float32):
+            posterior = vae.encode(pixels).latent_dist
+            output = vae.decode(posterior.sample(generator)).sample
+        pixel = reconstruction_loss(output.float(), pixels)
         kl = posterior.kl().mean() / posterior.mean[0].numel()
         return {'loss': pixel + kl_weight * kl, 'pixel': pixel, 'kl': kl}
 
