@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from .relations import Relation
+from .relations import Relation, relations
 from .samples import Material
 from .store import class_names, load_examples
 from .train_encoder import DenseImages
@@ -79,8 +79,7 @@ def stack_examples(examples: Iterable[Example]) -> TaskData:
         columns['targets'].append(example.target)
         columns['thinks'].append(example.think)
         columns['questions'].append(example.questions)
-        columns['relations'].append(
-            [Relation.from_seen(row) for row in example.metadata.get('seen', [])])
+        columns['relations'].append(relations(example))
         if example.dense:
             *views, target = example.dense
             columns['input_classes'].append(np.stack([view.classes for view in views]))

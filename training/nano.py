@@ -24,7 +24,7 @@ import torch
 from .data import add_latents, load_tasks, TaskData
 from .generate import generate
 from .recipe import load_recipe, Recipe, RECIPES
-from .relations import answer_in_words, place_question, Relation
+from .relations import answer_in_words, place_question, relations
 from .store import load_examples
 from .tokenizer import build_tokenizer
 from .train_encoder import encode_pixels, train_encoder
@@ -67,8 +67,7 @@ class Build:
             for question in example.questions:
                 texts += [question.text, after_image_text(question.answer),
                           answer_text(question.answer_choice)]
-            for row in example.metadata.get('seen', []):
-                relation = Relation.from_seen(row)
+            for relation in relations(example):
                 for turn in ('', 'left', 'right'):
                     texts += [place_question(relation, turn),
                               answer_text(answer_in_words(relation, turn))]

@@ -9,6 +9,8 @@ picture, so that a small model can learn them one by one.
 
 from dataclasses import dataclass
 
+from ipt_ros.spatial import Example
+
 # Within these margins (metres) neither word would be true to what one sees.
 LEVEL, STRAIGHT, SAME = 0.2, 0.2, 0.3
 
@@ -32,6 +34,12 @@ class Relation:
         """Read an entry of a perspective example's ``metadata['seen']``."""
         return cls(row['name'], row['ahead'], row['left'],
                    row['distance_after'] - row['distance_before'])
+
+
+def relations(example: Example) -> list[Relation]:
+    """Return those of a perspective example, none for other tasks."""
+    rows = example.metadata.get('seen', []) if example.task == 'pet' else []
+    return [Relation.from_seen(row) for row in rows]
 
 
 def place_question(relation: Relation, turn: str = '') -> str:
