@@ -7,6 +7,7 @@ resumes where it was stopped, and a finished one is passed over.
 """
 
 import argparse
+from collections.abc import Callable
 import json
 from pathlib import Path
 
@@ -110,21 +111,13 @@ class Build:
 
     def make_letters(self) -> None:
         """Train the model to read choices, and give it the trained image encoder."""
-        if (self.work / 'letters.safetensors').exists():
-            return
-        model = self.new_model()
-        model.vit_model.load_state_dict(load_file(self.work / 'encoder.safetensors'))
-        self._train('letters', model)
-        save_file(model.state_dict(), self.work / 'letters.safetensors')
+        self._make('letters', lambda model: model.vit_model.load_state_dict(
+            load_file(self.work / 'encoder.safetensors')))
 
     def make_answers(self) -> None:
         """Train the whole model to answer about images."""
-        if (self.work / 'answers.safetensors').exists():
-            return
-        model = self.new_model()
-        model.load_state_dict(load_file(self.work / 'letters.safetensors'))
-        self._train('answers', model)
-        save_file(model.state_dict(), self.work / 'answers.safetensors')
+        self._make('answers', lambda model: model.load_state_dict(
+            load_file(self.work / 'letters.safetensors')))
 
     def make_mixed(self) -> None:
         """Train it to imagine as well, and write the checkpoint folder."""
@@ -141,6 +134,16 @@ class Build:
         self._train('mixed', model)
         model.save_checkpoint(self.recipe.checkpoint, dtype=torch.bfloat16)
         print(f'wrote {self.recipe.checkpoint}')
+
+    def _make(self, stage: str, prepare: Callable[[Bagel], object]) -> None:
+        """Train a new model that ``prepare`` gave its first weights, and keep its weights."""
+        result = self.work / f'{stage}.safetensors'
+        if result.exists():
+            return
+        model = self.new_model()
+        prepare(model)
+        self._train(stage, model)
+        save_file(model.state_dict(), result)
 
     def _train(self, stage: str, model: Bagel) -> None:
         train_model(stage, model, self.loaded()[0], getattr(self.recipe, stage),
