@@ -50,14 +50,15 @@ class Example:
     Several questions about the same images and the same imagined target.
 
     ``images`` are the model's inputs in order and ``target`` is the truth of the imagination,
-    all uint8 HxWx3 RGB with marks already drawn. ``think`` is the sentence before the imagined
+    all uint8 HxWx3 RGB with marks already drawn; ``target`` is None where nothing is to be
+    imagined, as in published rows with text alone. ``think`` is the sentence before the imagined
     image. ``dense`` has one entry an input image and a last one for the target, or is empty.
     """
 
     task: str
     variant: str
     images: list[np.ndarray]
-    target: np.ndarray
+    target: np.ndarray | None
     think: str
     questions: list[Question]
     metadata: dict[str, Any] = field(default_factory=dict)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Examples survive the disk, in the published columns."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given, settings
@@ -87,8 +88,30 @@ def test_tasks_are_kept_apart(tmp_path):
 
 
 def test_empty_folder_says_what_to_do(tmp_path):
-    with pytest.raises(StoreError, match='ipt_training.generate'):
+    with pytest.raises(StoreError, match='ipt dataset build'):
         list(load_examples(tmp_path))
+
+
+def test_only_the_training_split_is_read_unless_asked_for_more(tmp_path):
+    for number, split in enumerate(('train', 'validation', 'test')):
+        save_shard(tmp_path / 'mvc' / f'{split}-00000.parquet',
+                   [example(number, ['nothing', 'sofa'])])
+    assert [e.metadata['scene'] for e in load_examples(tmp_path)] == [0]
+    assert [e.metadata['scene'] for e in load_examples(tmp_path, split='test')] == [2]
+    assert len(list(load_examples(tmp_path, split=None))) == 3
+    (tmp_path / 'mvc' / 'train-00000.parquet').unlink()
+    with pytest.raises(StoreError, match="no split 'train'.*test, validation"):
+        list(load_examples(tmp_path))
+
+
+def test_an_example_without_a_target_is_an_answer_only_row(tmp_path):
+    saved = replace(example(1, ['nothing', 'sofa']), target=None, dense=[])
+    save_shard(tmp_path / 'mvc' / '00000.parquet', [saved])
+    (row,) = pq.read_table(tmp_path / 'mvc' / '00000.parquet').to_pylist()
+    assert row['output_text_list'] == [f'<answer>{saved.questions[0].answer}</answer>']
+    (loaded,) = load_examples(tmp_path, dense=True)
+    assert loaded.target is None and loaded.dense == []
+    assert len(loaded.images) == len(row['image_list']) == 4
 
 
 def damage_cut(path: Path) -> None:
