@@ -28,8 +28,9 @@ ARROWS = {
 }
 # Helpers without imports of their own rooms, for whoever stands beside or above them.
 HELPERS = {
-    'ipt_ros.paths', 'ipt_ros.progress', 'ipt_ros.pictures', 'ipt_ros.machine', 'ipt_ros.webpage'}
-USES_HELPERS = {'ipt_ros.nodes', 'ipt_training'}
+    'ipt_ros.paths', 'ipt_ros.progress', 'ipt_ros.pictures', 'ipt_ros.pixels', 'ipt_ros.machine',
+    'ipt_ros.webpage'}
+USES_HELPERS = {'ipt_ros.nodes', 'ipt_ros.ros', 'ipt_training'}
 WITHOUT_ROS = set(ARROWS) - {'ipt_ros.nodes', 'ipt_ros.ros'}
 WITHOUT_TORCH = {'ipt_ros.geometry', 'ipt_ros.spatial', 'ipt_ros.ros', 'ipt_sim'}
 ROS_IMPORT = re.compile(

@@ -3,22 +3,14 @@
 A buffer over /tf and /tf_static.
 
 tf2's own listener is part of a full ROS installation, but not of every one; this small one speaks
-to the same topics and interpolates between samples as tf2 does.
+to the same topics.
 """
 
-from bisect import bisect_left
-
 from builtin_interfaces.msg import Time
-from geometry_msgs.msg import Transform
-from ipt_ros.geometry import compose, invert, matrix_from_quaternion
-import numpy as np
+from ipt_ros.geometry.transform_tree import TransformError, TransformTree
 from tf2_msgs.msg import TFMessage
 
-_NEWEST = None  # the time that means 'whatever is newest'
-
-
-class TransformError(Exception):
-    """Two frames are not connected at the time asked; the message names what is missing."""
+__all__ = ['TransformBuffer', 'TransformError', 'nanoseconds']
 
 
 def nanoseconds(stamp: Time) -> int:
@@ -26,162 +18,12 @@ def nanoseconds(stamp: Time) -> int:
     return stamp.sec * 1_000_000_000 + stamp.nanosec
 
 
-def slerp(start: np.ndarray, end: np.ndarray, fraction: float) -> np.ndarray:
-    """Interpolate between unit quaternions (x, y, z, w) along the shorter arc."""
-    dot = float(start @ end)
-    if dot < 0:
-        end, dot = -end, -dot
-    if dot > 0.9995:  # nearly parallel: the sines below vanish
-        mixed = start + fraction * (end - start)
-    else:
-        angle = np.arccos(min(dot, 1.0))
-        mixed = (np.sin((1 - fraction) * angle) * start + np.sin(fraction * angle) * end)
-    return mixed / np.linalg.norm(mixed)
-
-
-class _Edge:
-    """The pose of one frame in its parent over time; a static one has a single sample."""
-
-    def __init__(self, parent: str, static: bool):
-        self.parent = parent
-        self.static = static
-        self.stamps: list[int] = []
-        self.poses: list[tuple[np.ndarray, np.ndarray]] = []
-
-    def add(self, stamp: int, pose: tuple[np.ndarray, np.ndarray], keep: int) -> None:
-        if self.static:
-            self.stamps, self.poses = [stamp], [pose]
-            return
-        if self.stamps and self.stamps[-1] - stamp > keep:  # the clock was set back
-            self.stamps, self.poses = [], []
-        index = bisect_left(self.stamps, stamp)
-        if index < len(self.stamps) and self.stamps[index] == stamp:
-            self.poses[index] = pose
-            return
-        self.stamps.insert(index, stamp)
-        self.poses.insert(index, pose)
-        expired = bisect_left(self.stamps, self.stamps[-1] - keep)
-        del self.stamps[:expired], self.poses[:expired]
-
-    def at(self, stamp: int | None, tolerance: int) -> np.ndarray:
-        """Return parent_from_child; raise LookupError with the gap (ns) outside the samples."""
-        if self.static or stamp is _NEWEST:
-            translation, rotation = self.poses[-1]
-        else:
-            index = bisect_left(self.stamps, stamp)
-            if index == len(self.stamps):
-                if stamp - self.stamps[-1] > tolerance:
-                    raise LookupError(stamp - self.stamps[-1])
-                translation, rotation = self.poses[-1]
-            elif self.stamps[index] == stamp:
-                translation, rotation = self.poses[index]
-            elif index == 0:
-                if self.stamps[0] - stamp > tolerance:
-                    raise LookupError(stamp - self.stamps[0])
-                translation, rotation = self.poses[0]
-            else:
-                before, after = self.stamps[index - 1], self.stamps[index]
-                fraction = (stamp - before) / (after - before)
-                (t0, q0), (t1, q1) = self.poses[index - 1], self.poses[index]
-                translation = t0 + fraction * (t1 - t0)
-                rotation = slerp(q0, q1, fraction)
-        return compose(matrix_from_quaternion(rotation), translation)
-
-
-class TransformBuffer:
-    """
-    The transform tree of the last seconds.
-
-    keep: seconds of history. tolerance: seconds by which a time may lie outside a frame's samples
-    (the nearest sample is then held), since an image may come in just before its transform.
-    """
-
-    def __init__(self, keep: float = 10.0, tolerance: float = 0.2):
-        self._keep = round(keep * 1e9)
-        self._tolerance = round(tolerance * 1e9)
-        self._edges: dict[str, _Edge] = {}
-
-    def add(
-        self,
-        parent: str,
-        child: str,
-        stamp: int,
-        transform: Transform,
-        static: bool = False,
-    ) -> None:
-        """Take in the pose of `child` in `parent` at `stamp` (ns); broken ones are ignored."""
-        parent, child = parent.lstrip('/'), child.lstrip('/')
-        t, q = transform.translation, transform.rotation
-        translation = np.array([t.x, t.y, t.z])
-        rotation = np.array([q.x, q.y, q.z, q.w])
-        norm = np.linalg.norm(rotation)
-        if not (np.isfinite(translation).all() and np.isfinite(norm) and norm > 1e-6):
-            return
-        if not parent or not child or parent == child:
-            return
-        edge = self._edges.get(child)
-        if edge is None or edge.parent != parent or edge.static != static:
-            edge = self._edges[child] = _Edge(parent, static)
-        edge.add(stamp, (translation, rotation / norm), self._keep)
+class TransformBuffer(TransformTree):
+    """The transform tree of the last seconds, from messages."""
 
     def add_message(self, message: TFMessage, static: bool = False) -> None:
-        """Take in a message of /tf or, `static`, of /tf_static."""
+        """Take in a message of /tf or, `static`, of /tf_static; broken transforms are ignored."""
         for item in message.transforms:
+            t, q = item.transform.translation, item.transform.rotation
             self.add(item.header.frame_id, item.child_frame_id, nanoseconds(item.header.stamp),
-                     item.transform, static)
-
-    def lookup(self, target: str, source: str, stamp: int | None = _NEWEST) -> np.ndarray:
-        """
-        Return the 4x4 transform target_from_source at `stamp` (ns; None: the newest).
-
-        Raises TransformError when the frames are unknown, not connected, or lack samples there.
-        """
-        target, source = target.lstrip('/'), source.lstrip('/')
-        if target == source:
-            return np.eye(4)
-        up, down = self._ancestors(source), self._ancestors(target)
-        common = next((frame for frame in up if frame in down), None)
-        if common is None:
-            raise TransformError(
-                f"frames '{source}' and '{target}' are not connected: the first hangs on "
-                f"'{up[-1]}', the second on '{down[-1]}'; check /tf and /tf_static")
-        return invert(self._climb(target, common, stamp)) @ self._climb(source, common, stamp)
-
-    def lookup_through(
-        self, target: str, target_stamp: int, source: str, source_stamp: int, fixed: str,
-    ) -> np.ndarray:
-        """Return target (at its stamp) from source (at another), through a frame that stays."""
-        return (self.lookup(target, fixed, target_stamp)
-                @ self.lookup(fixed, source, source_stamp))
-
-    def has(self, frame: str) -> bool:
-        """Tell whether the frame is known, as a child or as a parent."""
-        frame = frame.lstrip('/')
-        return frame in self._edges or any(e.parent == frame for e in self._edges.values())
-
-    def clear(self) -> None:
-        """Forget everything that moves; static transforms are sent only once and stay."""
-        self._edges = {child: edge for child, edge in self._edges.items() if edge.static}
-
-    def _ancestors(self, frame: str) -> list[str]:
-        chain = [frame]
-        while chain[-1] in self._edges:
-            parent = self._edges[chain[-1]].parent
-            if parent in chain:
-                raise TransformError(f'the transform tree has a loop at {parent!r}')
-            chain.append(parent)
-        return chain
-
-    def _climb(self, frame: str, ancestor: str, stamp: int | None) -> np.ndarray:
-        """Return ancestor_from_frame."""
-        transform = np.eye(4)
-        while frame != ancestor:
-            edge = self._edges[frame]
-            try:
-                transform = edge.at(stamp, self._tolerance) @ transform
-            except LookupError as error:
-                raise TransformError(
-                    f"no transform from '{frame}' to '{edge.parent}' at the time asked: it is "
-                    f'{error.args[0] / 1e9:+.2f} s outside the known samples') from None
-            frame = edge.parent
-        return transform
+                     (t.x, t.y, t.z), (q.x, q.y, q.z, q.w), static)

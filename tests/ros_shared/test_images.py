@@ -8,6 +8,7 @@ from types import ModuleType
 import cv2
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ipt_ros.pixels import COLOUR_LAYOUTS, rgb_from_pixels
 from ipt_ros.ros import images
 from ipt_ros.ros.images import ImageError
 import numpy as np
@@ -168,12 +169,12 @@ def test_broken_compressed_images_are_refused(data):
 
 def test_cv_bridge_gives_equal_arrays():
     pytest.importorskip('cv_bridge')
-    for encoding, layout in images._COLOUR.items():
+    for encoding, layout in COLOUR_LAYOUTS.items():
         shape = (8, 10) if layout.channels == 1 else (8, 10, layout.channels)
-        pixels = noise(7, *shape, dtype=np.dtype(layout.dtype).type)
-        ours = images._rgb_from_pixels(pixels, layout)
+        picture = noise(7, *shape, dtype=np.dtype(layout.dtype).type)
+        ours = rgb_from_pixels(picture, layout)
         np.testing.assert_array_equal(
-            images.to_rgb(message(pixels, encoding)), ours, err_msg=encoding)
+            images.to_rgb(message(picture, encoding)), ours, err_msg=encoding)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ipt_ros.geometry import compose, invert, Pose2D, rotation_from_yaw_pitch
 from ipt_ros.ros.messages import time_message, transform_message
-from ipt_ros.ros.transforms import nanoseconds, slerp, TransformBuffer, TransformError
+from ipt_ros.ros.transforms import nanoseconds, TransformBuffer, TransformError
 import numpy as np
 import pytest
 from std_msgs.msg import Header
@@ -116,12 +116,6 @@ def test_history_is_bounded_and_a_clock_set_back_restarts_it():
 def test_out_of_order_samples_are_sorted_in():
     buffer = robot((2 * SECOND, Pose2D(2.0, 0.0)), (SECOND, Pose2D(1.0, 0.0)))
     assert buffer.lookup('odom', 'base_link', 3 * SECOND // 2)[0, 3] == pytest.approx(1.5)
-
-
-def test_slerp_takes_the_shorter_arc():
-    start, end = np.array([0.0, 0, 0, 1]), -np.array([0.0, 0, math.sin(0.1), math.cos(0.1)])
-    middle = slerp(start, end, 0.5)
-    assert abs(middle @ np.array([0, 0, math.sin(0.05), math.cos(0.05)])) == pytest.approx(1.0)
 
 
 def test_nanoseconds():
