@@ -18,13 +18,16 @@ SOURCES = {'ipt_ros': ROOT / 'ipt_ros', 'ipt_sim': ROOT / 'sim', 'ipt_training':
 # above all of these.
 ARROWS = {
     'ipt_ros.bagel': set(),
+    'ipt_ros.bags': set(),
     'ipt_ros.geometry': set(),
     'ipt_ros.spatial': {'ipt_ros.geometry'},
     'ipt_ros.imagination': {'ipt_ros.bagel', 'ipt_ros.geometry', 'ipt_ros.spatial'},
-    'ipt_ros.ros': {'ipt_ros.geometry'},
-    'ipt_ros.nodes': {'ipt_ros.geometry', 'ipt_ros.imagination', 'ipt_ros.ros', 'ipt_sim'},
+    'ipt_ros.ros': {'ipt_ros.bags', 'ipt_ros.geometry'},
+    'ipt_ros.nodes': {
+        'ipt_ros.bags', 'ipt_ros.geometry', 'ipt_ros.imagination', 'ipt_ros.ros', 'ipt_sim'},
     'ipt_sim': {'ipt_ros.geometry'},
-    'ipt_training': {'ipt_ros.bagel', 'ipt_ros.geometry', 'ipt_ros.spatial', 'ipt_sim'},
+    'ipt_training': {
+        'ipt_ros.bagel', 'ipt_ros.bags', 'ipt_ros.geometry', 'ipt_ros.spatial', 'ipt_sim'},
 }
 # Helpers without imports of their own rooms, for whoever stands beside or above them.
 HELPERS = {
@@ -32,7 +35,7 @@ HELPERS = {
     'ipt_ros.webpage'}
 USES_HELPERS = {'ipt_ros.nodes', 'ipt_ros.ros', 'ipt_training'}
 WITHOUT_ROS = set(ARROWS) - {'ipt_ros.nodes', 'ipt_ros.ros'}
-WITHOUT_TORCH = {'ipt_ros.geometry', 'ipt_ros.spatial', 'ipt_ros.ros', 'ipt_sim'}
+WITHOUT_TORCH = {'ipt_ros.bags', 'ipt_ros.geometry', 'ipt_ros.spatial', 'ipt_ros.ros', 'ipt_sim'}
 ROS_IMPORT = re.compile(
     r'(rclpy|launch|launch_ros|tf2_ros|cv_bridge|\w+_(msgs|interfaces|srvs))\b')
 
