@@ -14,6 +14,8 @@ from ipt_ros.spatial.answers import (
 )
 from ipt_ros.spatial.examples import DenseTruth, Example, LETTERS, Question
 from ipt_ros.spatial.marks import draw_arrow, draw_cross
+from ipt_ros.spatial.path_marks import draw_path
+from ipt_ros.spatial.paths import FloorPath, mark_path
 from ipt_ros.spatial.projection import facing_arrow, locate_target, MarkedTarget, quarter_turn
 from ipt_ros.spatial.tasks import get_task, guess_task, Task, TASKS
 
@@ -23,6 +25,7 @@ __all__ = [
     'DenseTruth',
     'Example',
     'Extraction',
+    'FloorPath',
     'MarkedTarget',
     'Question',
     'Task',
@@ -31,10 +34,12 @@ __all__ = [
     'choose',
     'draw_arrow',
     'draw_cross',
+    'draw_path',
     'extract_answer',
     'facing_arrow',
     'get_task',
     'guess_task',
     'locate_target',
+    'mark_path',
     'quarter_turn',
 ]

@@ -40,3 +40,11 @@ class TargetOccludedError(TargetError):
 
 class TurnNotSupportedError(TargetError):
     """The target's heading is no quarter turn left or right of the camera's heading."""
+
+
+class PathInvalidError(TargetError):
+    """A path has too few points, or its ends are too near to each other."""
+
+
+class PathOutsideMapError(TargetError):
+    """A path leaves the map that it is to be drawn on."""

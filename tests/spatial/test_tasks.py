@@ -29,6 +29,18 @@ def test_counting_choices(count, seed):
     assert question.subtask == 'rotation'
 
 
+def test_counting_choices_tell_no_more_than_they_must():
+    """Counts 1 to 5 equally likely: the best guess from the row of choices alone."""
+    rng = np.random.default_rng(0)
+    rows, ranks = {}, Counter()
+    for k in range(5000):
+        question = MVC.question('sofa', k % 5 + 1, 'rotation', rng)
+        rows.setdefault(tuple(sorted(question.choices)), Counter())[question.answer_choice] += 1
+        ranks[question.metadata['rank']] += 1
+    assert sum(max(answers.values()) for answers in rows.values()) / 5000 < 0.62
+    assert abs(ranks[1] - 2500) < 200
+
+
 def test_counting_text_is_the_published_one():
     rng = np.random.default_rng(0)
     question = MVC.question('chair', 2, 'rotation', rng)
@@ -79,6 +91,18 @@ def test_rewording_keeps_the_truth(seed):
         assert again.subtask == question.subtask
         assert again.metadata['object'] == 7
         assert ('arrow' in again.text) == ('arrow' in question.text)
+
+
+@given(st.sampled_from(PET.subtasks), st.sampled_from(['left', 'right']), seeds)
+def test_twins_for_the_arrow_share_wording_order_and_answer(subtask, turn, seed):
+    plain = PET.question(subtask, 'sofa', turn, np.random.default_rng(seed))
+    plain.metadata['object'] = 7
+    arrow = PET.in_variant(plain, 'with_arrow')
+    assert 'arrow' in arrow.text
+    assert (arrow.choices, arrow.answer, arrow.subtask) == (
+        plain.choices, plain.answer, plain.subtask)
+    assert arrow.metadata == plain.metadata | {'variant': 'with_arrow'}
+    assert PET.in_variant(arrow, 'no_arrow') == plain
 
 
 def test_rewording_brings_variety():
@@ -147,7 +171,8 @@ def test_bad_questions_are_refused(text, choices):
 
 
 @pytest.mark.parametrize(('task', 'count', 'fits'), [
-    ('pet', 1, True), ('pet', 2, False), ('mvc', 4, True), ('mvc', 3, False),
+    ('pet', 1, True), ('pet', 2, False), ('pt', 1, True), ('pt', 3, True),
+    ('pt', 4, False), ('mvc', 4, True), ('mvc', 3, False),
     ('free', 1, True), ('free', 0, False)])
 def test_image_counts(task, count, fits):
     images = [np.zeros((4, 4, 3), np.uint8)] * count
@@ -164,8 +189,8 @@ def test_images_of_another_type_are_refused():
 
 
 def test_registry():
-    with pytest.raises(errors.UnknownTaskError, match='pet, mvc'):
-        get_task('path')
+    with pytest.raises(errors.UnknownTaskError, match='pet, pt, mvc'):
+        get_task('chess')
     for name, task in TASKS.items():
         assert task.name == name
         assert task.imagination_question().text
@@ -177,6 +202,9 @@ def test_registry():
     ('How many chair(s) are in this area?', 4, 'mvc'),
     ('How many chairs do you see?', 1, 'free'),
     ('What is behind the sofa?', 4, 'free'),
+    ('What is on my left at M1?', 1, 'pt'),
+    ('What is on my right on the way from waypoint 1 to 2?', 4, 'pt'),
+    ('Is there a chair at the next waypoint?', 1, 'free'),
     ('Is the box on the left?', 1, 'free')])
 def test_guess(text, images, task):
     assert guess_task(text, images).name == task

@@ -7,10 +7,12 @@ from ipt_ros.spatial.errors import UnknownTaskError
 from ipt_ros.spatial.tasks.base import Task
 from ipt_ros.spatial.tasks.counting import MultiviewCounting
 from ipt_ros.spatial.tasks.free import FreeQuestion
+from ipt_ros.spatial.tasks.path_tracing import PathTracing
 from ipt_ros.spatial.tasks.perspective import PerspectiveTaking
 
 TASKS: dict[str, Task] = {
-    task.name: task for task in (PerspectiveTaking(), MultiviewCounting(), FreeQuestion())
+    task.name: task
+    for task in (PerspectiveTaking(), PathTracing(), MultiviewCounting(), FreeQuestion())
 }
 
 
@@ -27,11 +29,14 @@ def guess_task(text: str, image_count: int) -> Task:
     """
     Return the task that a question in plain words most likely belongs to.
 
-    A question that names an X or a marked place is perspective taking, 'how many' about
-    several images is counting, everything else is a free question.
+    A question that names an X or a marked place is perspective taking, one that names M1 or a
+    numbered waypoint is path tracing, 'how many' about several images is counting, everything
+    else is a free question.
     """
     if re.search(r"['\"`]X['\"]|\b[Tt]o (?:the )?X\b", text):
         return TASKS['pet']
+    if re.search(r'\bM1\b|\bwaypoint [12]\b', text):
+        return TASKS['pt']
     if re.search(r'\bhow many\b', text, re.IGNORECASE) and image_count == 4:
         return TASKS['mvc']
     return TASKS['free']
@@ -41,6 +46,7 @@ __all__ = [
     'TASKS',
     'FreeQuestion',
     'MultiviewCounting',
+    'PathTracing',
     'PerspectiveTaking',
     'Task',
     'get_task',

@@ -14,8 +14,8 @@ class Task(ABC):
     """
     One kind of spatial question.
 
-    A task is stateless. To add one (path tracing, say), subclass, fill the class variables and
-    the two methods, and register it in ``ipt_ros.spatial.tasks``.
+    A task is stateless. To add one, subclass, fill the class variables and the two methods, and
+    register it in ``ipt_ros.spatial.tasks``.
     """
 
     name: ClassVar[str]
