@@ -18,6 +18,7 @@ from ipt_training.examples import (
     generate_example,
     scene_seeds,
 )
+from ipt_training.examples.counting import wanted_counts
 from ipt_training.generate import generate, main
 from ipt_training.store import load_examples, StoreError
 import numpy as np
@@ -266,19 +267,91 @@ def test_an_empty_room_gives_nothing_and_says_why():
     assert source.rejections['pet: no pose and target suit the furniture'] == 4
 
 
-def test_arrow_variant_draws_blue_besides_red():
-    from ipt_training.examples.perspective import perspective_example
-    from ipt_training.examples.scene import Scene
-    scene = Scene(box_world.BoxWorld(), 40)
-    for goal in range(12):
-        rng = np.random.default_rng(goal)
-        example = perspective_example(scene, rng, goal, SMALL, Counter(), 'with_arrow')
-        if example is not None:
-            image = example.images[0]
-            assert ((image[..., 2] > 200) & (image[..., 0] < 70) & (image[..., 1] < 70)).sum() > 2
-            assert 'arrow' in example.questions[0].text
-            return
-    pytest.fail('no example was made')
+def blue(image: np.ndarray) -> np.ndarray:
+    return (image[..., 2] > 200) & (image[..., 0] < 70) & (image[..., 1] < 70)
+
+
+def test_both_variants_show_the_same_walk_and_ask_the_same():
+    options = replace(SMALL, pet_variants=('no_arrow', 'with_arrow'))
+    source = ExampleSource(box_world.BoxWorld(), 40, options)
+    pairs = [pair for pair in (source.make_variants('pet', index) for index in range(6)) if pair]
+    assert pairs
+    for plain, arrow in pairs:
+        assert (plain.variant, arrow.variant) == options.pet_variants
+        assert plain.metadata == arrow.metadata and plain.think == arrow.think
+        assert np.array_equal(plain.target, arrow.target)
+        assert blue(arrow.images[0]).sum() > 2 > blue(plain.images[0]).sum()
+        assert red(arrow.images[0]).sum() > 2
+        for one, other in zip(plain.questions, arrow.questions, strict=True):
+            assert one.text != other.text and 'arrow' in other.text and 'arrow' not in one.text
+            assert (one.choices, one.answer, one.subtask) == (
+                other.choices, other.answer, other.subtask)
+            assert one.metadata == other.metadata | {'variant': 'no_arrow'}
+
+
+@pytest.mark.parametrize('variant', ['rotation', 'multi_camera'])
+def test_a_cropped_map_is_the_area_around_the_cameras_inside_the_room(variant):
+    options = replace(SMALL, map_crop=True, mvc_single_view=True,
+                      mvc_padding={'rotation': 1.0, 'multi_camera': 5.0})
+    source = ExampleSource(box_world.BoxWorld(), 40, options)
+    checked = 0
+    for index in range(['rotation', 'multi_camera'].index(variant), 12, 2):
+        example = source.make('mvc', index)
+        if example is None:
+            continue
+        checked += 1
+        chart, half = example.metadata['map'], box_world.BoxWorld.half
+        places = np.array(example.metadata['poses'])[:, :2]
+        reach = options.mvc_padding[variant]
+        low = np.maximum(places.min(axis=0) - reach, -half)
+        high = np.minimum(places.max(axis=0) + reach, half)
+        assert np.allclose(chart['center'], (low + high) / 2)
+        # Every corner of that area is on the map, and one at least on its border.
+        c, s = math.cos(chart['yaw']), math.sin(chart['yaw'])
+        corners = np.array([[x, y] for x in (low[0], high[0]) for y in (low[1], high[1])])
+        turned = (corners - chart['center']) @ np.array([[c, -s], [s, c]])
+        assert np.abs(turned).max() == pytest.approx(chart['size'] / 2, abs=1e-3)
+    assert checked
+
+
+def test_answers_from_one_to_five_are_wanted_equally_often():
+    rng = np.random.default_rng(0)
+    orders = [wanted_counts(goal, rng) for goal in range(800)]
+    assert all(sorted(order) == [1, 2, 3, 4, 5] for order in orders)
+    first = Counter(order[0] for order in orders)
+    assert all(abs(first[count] - 100) < 40 for count in (1, 2, 3, 4))
+    # Two thirds of all scenes do not have the rarest answer: it is wanted first more often.
+    assert abs(first[5] - 400) < 45
+
+
+def test_no_single_view_shows_all_that_is_counted(world):
+    for example in made(world, 'mvc'):
+        for question in example.questions:
+            count, name = question.metadata['count'], question.metadata['category']
+            in_view = Counter(
+                sighting['view'] for row in example.metadata['seen'] if row['name'] == name
+                for sighting in row['views'])
+            assert count == 1 or max(in_view.values()) < count
+
+
+def test_metadata_say_which_views_show_what(world):
+    """Compare with instance images that are rendered again."""
+    sim, options, _ = world
+    for example in made(world, 'mvc')[:4]:
+        sim.reset(example.metadata['scene'])
+        objects = {item.id: item for item in sim.objects()}
+        assert {row['id']: row['name'] for row in example.metadata['objects']}.items() <= {
+            key: item.name for key, item in objects.items()}.items()
+        pixels = options.mvc_pixels * options.supersample
+        spec = CameraSpec('test', pixels, pixels, position=(0.0, 0.0, options.camera_height))
+        for index, pose in enumerate(example.metadata['poses']):
+            instance = sim.render(spec, Pose2D(*pose)).instance
+            told = {row['object'] for row in example.metadata['seen']
+                    for sighting in row['views'] if sighting['view'] == index}
+            seen = {int(key) for key in np.unique(instance) if key in objects
+                    and not objects[key].structural
+                    and (instance == key).mean() >= options.min_view_area}
+            assert told == seen
 
 
 def test_unknown_task_is_refused():

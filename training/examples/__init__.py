@@ -2,12 +2,13 @@
 """From scenes of a simulator to examples."""
 
 from collections import Counter
+from collections.abc import Iterator
 
 from ipt_ros.spatial import Example
 from ipt_sim.protocol import Simulator
-from ipt_training.examples.counting import counting_example
+from ipt_training.examples.counting import counting_example, counts_in, wanted_counts
 from ipt_training.examples.options import ExampleOptions
-from ipt_training.examples.perspective import perspective_example
+from ipt_training.examples.perspective import perspective_examples
 from ipt_training.examples.scene import Scene
 import numpy as np
 
@@ -31,7 +32,15 @@ def generate_example(
     rejections: Counter | None = None,
 ) -> Example | None:
     """Make an example in the scene of ``seed``, or None with the reasons counted."""
-    return _generate(task, Scene(sim, seed), rng, goal, options, rejections)
+    options = options or ExampleOptions()
+    rejections = Counter() if rejections is None else rejections
+    scene = Scene(sim, seed)
+    wishes = wanted_counts(goal, rng) if task == 'mvc' else [None]
+    for wish in wishes:
+        made = _generate(task, scene, rng, goal, options, rejections, wish)
+        if made:
+            return made[0]
+    return None
 
 
 class ExampleSource:
@@ -47,24 +56,51 @@ class ExampleSource:
         self.rejections: Counter = Counter()
         self._sim = sim
         self._seed = seed
-        self._options = options
+        self._options = options or ExampleOptions()
         self._scene: Scene | None = None
+        self._counts: dict[int, set[int]] = {}  # scenes of the current block
 
     def make(self, task: str, index: int) -> Example | None:
         """Return example ``index`` of a task, or None where none of its scenes has one."""
-        seeds = scene_seeds(self._seed, index)
-        for seed in seeds:
-            if self._scene is None or self._scene.seed != seed:
-                self._scene = Scene(self._sim, seed)
-            rng = np.random.default_rng([self._seed, index, seed, GENERATED_TASKS.index(task)])
-            example = _generate(
-                task, self._scene, rng, index, self._options, self.rejections,
-                exact=seed != seeds[-1])
-            if example is not None:
-                example.metadata['index'] = index
-                return example
+        return next(iter(self.make_variants(task, index)), None)
+
+    def make_variants(self, task: str, index: int) -> list[Example]:
+        """
+        Return example ``index`` of a task in all its variants.
+
+        More than one only where ``options.pet_variants`` asks for it; none where no scene has one.
+        """
+        for seed, wish in self._attempts(task, index):
+            key = [self._seed, index, seed, GENERATED_TASKS.index(task)]
+            rng = np.random.default_rng(key if wish is None else [*key, wish])
+            made = _generate(
+                task, self._at(seed), rng, index, self._options, self.rejections, wish)
+            if made:
+                for example in made:
+                    example.metadata['index'] = index
+                return made
         self.rejections[f'{task}: GAVE UP'] += 1
-        return None
+        return []
+
+    def _attempts(self, task: str, index: int) -> Iterator[tuple[int, int | None]]:
+        """Yield scenes to try with, for counting, the answer to look for there."""
+        seeds = scene_seeds(self._seed, index)
+        if task != 'mvc':
+            yield from ((seed, None) for seed in seeds)
+            return
+        if list(self._counts) != list(seeds):
+            self._counts = {seed: counts_in(self._at(seed)) for seed in seeds}
+        rng = np.random.default_rng([self._seed, index, GENERATED_TASKS.index(task)])
+        for wanted in wanted_counts(index, rng):
+            fitting = [seed for seed in seeds if wanted in self._counts[seed]]
+            if not fitting:
+                self.rejections[f'mvc: no scene of the block has {wanted} of a kind'] += 1
+            yield from ((seed, wanted) for seed in fitting)
+
+    def _at(self, seed: int) -> Scene:
+        if self._scene is None or self._scene.seed != seed:
+            self._scene = Scene(self._sim, seed)
+        return self._scene
 
 
 def scene_seeds(seed: int, index: int) -> range:
@@ -73,13 +109,13 @@ def scene_seeds(seed: int, index: int) -> range:
     return range(first, first + SCENES_PER_BLOCK)
 
 
-def _generate(task, scene, rng, goal, options, rejections, exact=False) -> Example | None:
-    options = options or ExampleOptions()
-    rejections = Counter() if rejections is None else rejections
+def _generate(task, scene, rng, goal, options, rejections, wish) -> list[Example]:
+    """Return the variants of one example in a scene; ``wish`` is the count to ask for."""
     if task == 'pet':
-        return perspective_example(scene, rng, goal, options, rejections)
+        return perspective_examples(scene, rng, goal, options, rejections)
     if task == 'mvc':
-        return counting_example(scene, rng, goal, options, rejections, exact)
+        example = counting_example(scene, rng, goal, options, rejections, wish)
+        return [] if example is None else [example]
     raise ValueError(f"cannot generate task '{task}'; expected one of {GENERATED_TASKS}")
 
 

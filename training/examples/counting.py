@@ -15,7 +15,25 @@ import numpy as np
 
 MVC = TASKS['mvc']
 # Chance to keep a question beyond the first, by its answer: evens out how often each comes.
-_KEEP = {1: 0.4, 2: 0.5, 3: 1.0, 4: 1.0, 5: 1.0}
+_KEEP = {1: 0.08, 2: 0.2, 3: 0.4, 4: 1.0, 5: 1.0}
+# Chance to look for this answer first. A third of all blocks of scenes have it, hardly more.
+_RAREST, _RAREST_FIRST = MAX_COUNT, 0.5
+
+
+def wanted_counts(goal: int, rng: np.random.Generator) -> list[int]:
+    """
+    Return the answers 1 to 5 in the order in which to look for them.
+
+    The common ones take turns with ``goal``; the rarest comes first in every other example, since
+    most scenes do not have it. So all answers come about equally often.
+    """
+    common = _RAREST - 1
+    first = goal // len(MVC.variants) % common
+    order = [common - first, *rng.permutation(
+        [count for count in range(1, _RAREST) if count != common - first]).tolist()]
+    place = 0 if rng.random() < _RAREST_FIRST else len(order)
+    order.insert(place, _RAREST)
+    return order
 
 
 def counting_example(
@@ -24,19 +42,17 @@ def counting_example(
     goal: int,
     options: ExampleOptions,
     rejections: Counter,
-    exact: bool = False,
+    wanted: int,
 ) -> Example | None:
     """
     Look around and count everything that is there to count.
 
-    ``goal`` alternates the two variants and counts through the wanted answers: the first question
-    is about a class with that count or, unless ``exact``, the nearest one. Return None when the
-    scene gave nothing like that; ``rejections`` says why.
+    ``goal`` alternates the two variants. The first question is about a class of which ``wanted``
+    are there; more follow about others. Return None when the scene gave nothing like that;
+    ``rejections`` says why.
     """
     variant = MVC.variants[goal % len(MVC.variants)]
-    wanted = goal // len(MVC.variants) % MAX_COUNT + 1
-    there = Counter(item.name for item in scene.furniture().values())
-    if exact and wanted not in there.values():
+    if wanted not in counts_in(scene):
         rejections[f'mvc: no class has {wanted} in the scene'] += 1
         return None
     rings = _rings(scene, rng, variant, options)
@@ -47,14 +63,21 @@ def counting_example(
             scene.look(pose, options.mvc_pixels, options.supersample, options.camera_height)
             for pose in poses
         ]
-        bird = scene.look_down(
-            center, poses[0].yaw, options.map_size, options.map_pixels, options.supersample)
-        counts = countable(scene, views, bird, options)
-        if not counts or (exact and wanted not in counts.values()):
+        center, size = _map_square(scene, center, poses, variant, options)
+        yaw = poses[0].yaw
+        bird = scene.look_down(center, yaw, size, options.map_pixels, options.supersample)
+        seen = _seen(scene, views, bird, center, yaw, options)
+        counts = countable(seen)
+        if wanted not in counts.values():
             rejections['mvc: counts are in doubt'] += 1
             continue
+        if not options.mvc_single_view:
+            counts = {n: c for n, c in counts.items() if c == 1 or most_in_one_view(seen, n) < c}
         names = [str(name) for name in rng.permutation(sorted(counts))]
-        first = min(names, key=lambda name: abs(counts[name] - wanted))
+        first = next((name for name in names if counts[name] == wanted), None)
+        if first is None:
+            rejections['mvc: one view shows all of them'] += 1
+            continue
         rest = [n for n in names if n != first and rng.random() < _KEEP[counts[n]]]
         return Example(
             task='mvc',
@@ -66,12 +89,45 @@ def counting_example(
             metadata={
                 **scene_truth(scene, [*views, bird], options),
                 'poses': [[p.x, p.y, p.yaw] for p in poses],
-                'map': {'center': list(center), 'yaw': poses[0].yaw, 'size': options.map_size},
-                'seen': _seen(scene, views, bird, center, poses[0].yaw, options),
+                'map': {'center': list(center), 'yaw': yaw, 'size': size},
+                'seen': seen,
             },
             dense=[picture.dense for picture in [*views, bird]],
         )
     return None
+
+
+def counts_in(scene: Scene) -> set[int]:
+    """Return how often classes of furniture stand in a scene, seen or not."""
+    return set(Counter(item.name for item in scene.furniture().values()).values())
+
+
+def _map_square(
+    scene: Scene,
+    center: tuple[float, float],
+    poses: list[Pose2D],
+    variant: str,
+    options: ExampleOptions,
+) -> tuple[tuple[float, float], float]:
+    """
+    Return centre and size of the map.
+
+    A cropped map holds the camera places with the published padding around them, as far as that
+    is inside of the room: of a house the area that is counted, of a small room all of it.
+    """
+    if not options.map_crop:
+        return center, options.map_size
+    padding = options.mvc_padding[variant]
+    places = np.array([(pose.x, pose.y) for pose in poses])
+    xmin, ymin, xmax, ymax = scene.sim.room_bounds()
+    low = np.maximum(places.min(axis=0) - padding, (xmin, ymin))
+    high = np.minimum(places.max(axis=0) + padding, (xmax, ymax))
+    # The square's sides follow the first heading, not the room.
+    c, s = abs(math.cos(poses[0].yaw)), abs(math.sin(poses[0].yaw))
+    width, depth = high - low
+    size = max(c * width + s * depth, s * width + c * depth)
+    x, y = (low + high) / 2
+    return (float(x), float(y)), round(float(size), 3)
 
 
 def _rings(
@@ -110,26 +166,24 @@ def _rings(
     ]
 
 
-def countable(
-    scene: Scene, views: list[Picture], bird: Picture, options: ExampleOptions,
-) -> dict[str, int]:
+def countable(seen: list[dict]) -> dict[str, int]:
     """
     Return how often each class is seen, for classes whose number is beyond doubt.
 
-    An instance counts when it covers enough of the map and enough of one view at least. A class
-    with an instance that only the map or only a view shows is left out: views, map and
-    answer would disagree.
+    ``seen`` is the metadata of that name. An instance counts when it covers enough of the map and
+    enough of one view at least. A class with an instance that only the map or only a view shows is
+    left out: views, map and answer would disagree.
     """
-    furniture = scene.furniture()
-    on_map = {
-        key for key, s in sightings(bird.frame.instance).items() if s.area >= options.min_map_area}
-    in_views = set()
-    for view in views:
-        seen = sightings(view.frame.instance).items()
-        in_views |= {key for key, s in seen if s.area >= options.min_view_area}
-    doubtful = {furniture[key].name for key in on_map ^ in_views if key in furniture}
-    counts = Counter(furniture[key].name for key in on_map & in_views if key in furniture)
+    doubtful = {row['name'] for row in seen if bool(row['views']) != (row['map_area'] > 0)}
+    counts = Counter(row['name'] for row in seen)
     return {n: c for n, c in counts.items() if n not in doubtful and c <= MAX_COUNT}
+
+
+def most_in_one_view(seen: list[dict], name: str) -> int:
+    """Return how many of a class the view with most of them shows."""
+    return max(Counter(
+        sighting['view'] for row in seen if row['name'] == name for sighting in row['views']
+    ).values(), default=0)
 
 
 def _seen(

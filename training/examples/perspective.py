@@ -37,27 +37,28 @@ _NO_OBJECTS = FLOOR_CLASSES | {'wall', 'ceiling', NOTHING}
 _MIN_CONTRAST = 120  # between an X and the floor under it, sum over the three channels
 # Chance to keep a question beyond the wanted one, so that sub-tasks come out about equally often.
 _KEEP = dict.fromkeys(PET.subtasks, 1.0) | {
-    'distance_change_closer': 0.15, 'distance_change_further': 0.6}
+    'distance_change_closer': 0.1, 'distance_change_further': 0.3,
+    'relative_position_right_right': 0.6}
 
 
 class MarkNotVisibleError(TargetError):
     """The X would have the colour of what is under it."""
 
 
-def perspective_example(
+def perspective_examples(
     scene: Scene,
     rng: np.random.Generator,
     goal: int,
     options: ExampleOptions,
     rejections: Counter,
-    variant: str = 'no_arrow',
-) -> Example | None:
+) -> list[Example]:
     """
     Find a view, a floor target and a quarter turn that make a question of the wanted kind.
 
     ``goal`` counts through all pairs of sub-task and turn, which keeps both balanced and
     independent. The first question of the example is of that kind; more follow where objects
-    allow. Return None when the scene gave none; ``rejections`` says why.
+    allow. Return the example in each of ``options.pet_variants``, or nothing where the scene
+    gave none; ``rejections`` says why.
     """
     subtask = PET.subtasks[goal % len(PET.subtasks)]
     turn = TURNS[goal // len(PET.subtasks) % len(TURNS)]
@@ -65,11 +66,11 @@ def perspective_example(
     if not proposals:
         rejections['pet: no pose and target suit the furniture'] += 1
     for proposal in proposals:
-        found = _example_at(scene, proposal, subtask, turn, variant, rng, options)
-        if isinstance(found, Example):
+        found = _examples_at(scene, proposal, subtask, turn, rng, options)
+        if not isinstance(found, str):
             return found
         rejections[f'pet: {found}'] += 1
-    return None
+    return []
 
 
 @dataclass(frozen=True)
@@ -198,15 +199,14 @@ def _distance(scene: Scene, key: int, pose: Pose2D, options: ExampleOptions) -> 
     return math.dist(eye, scene.objects[key].position)
 
 
-def _example_at(
+def _examples_at(
     scene: Scene,
     proposal: _Proposal,
     subtask: str,
     turn: str,
-    variant: str,
     rng: np.random.Generator,
     options: ExampleOptions,
-) -> Example | str:
+) -> list[Example] | str:
     """Render both views and ask all that can be asked, or return why that is not fair."""
     pose, target_pose = proposal.pose, proposal.target
     before = scene.look(pose, options.pet_pixels, options.supersample, options.camera_height)
@@ -215,7 +215,8 @@ def _example_at(
     if seen is None or not options.pet_rules.is_clear(seen, distance):
         return 'object hidden or not the only one in the first view'
     try:
-        marked = _mark(scene, before, target_pose, variant)
+        marked = {variant: _mark(scene, before, target_pose, variant)
+                  for variant in options.pet_variants}
     except TargetError as error:
         return type(error).__name__
     after = scene.look(
@@ -227,26 +228,32 @@ def _example_at(
     first = wanted[rng.integers(len(wanted))]
     rest = [p for p in possible if p != first and rng.random() < _KEEP[p[0]]]
     questions = [
-        _question(scene, kind, key, turn, variant, pose, target_pose, rng, options)
+        _question(scene, kind, key, turn, pose, target_pose, rng, options)
         for kind, key in [first, *rest]
     ]
-    return Example(
-        task='pet',
-        variant=variant,
-        images=[shrink(marked.rgb, options.supersample)],
-        target=after.rgb,
-        think=PET.think(rng),
-        questions=questions,
-        metadata={
-            **scene_truth(scene, [before, after], options),
-            'turn': turn,
-            'pose': [pose.x, pose.y, pose.yaw],
-            'target_pose': [target_pose.x, target_pose.y, target_pose.yaw],
-            'seen': _seen(scene, before, pose, target_pose, options),
-            'classes': [*scene.class_names, MARK],
-        },
-        dense=[_with_mark(before.dense, marked, len(scene.class_names), options), after.dense],
-    )
+    think = PET.think(rng)
+    metadata = {
+        **scene_truth(scene, [before, after], options),
+        'turn': turn,
+        'pose': [pose.x, pose.y, pose.yaw],
+        'target_pose': [target_pose.x, target_pose.y, target_pose.yaw],
+        'seen': _seen(scene, before, pose, target_pose, options),
+        'classes': [*scene.class_names, MARK],
+    }
+    label = len(scene.class_names)
+    return [
+        Example(
+            task='pet',
+            variant=variant,
+            images=[shrink(view.rgb, options.supersample)],
+            target=after.rgb,
+            think=think,
+            questions=[PET.in_variant(question, variant) for question in questions],
+            metadata=dict(metadata),
+            dense=[_with_mark(before.dense, view, label, options), after.dense],
+        )
+        for variant, view in marked.items()
+    ]
 
 
 def _with_mark(
@@ -264,7 +271,7 @@ def _seen(
     Say of every clear object of the first view where it is with respect to the target.
 
     ``object`` is its id; ``ahead`` and ``left`` are metres from the target to the object's centre
-    in the heading of the first view, the distances those from the camera before and after it.
+    in the heading of the first view, the distances those from the camera now and at the target.
     """
     c, s = math.cos(pose.yaw), math.sin(pose.yaw)
     rows = []
@@ -341,13 +348,12 @@ def _question(
     kind: str,
     key: int,
     turn: str,
-    variant: str,
     pose: Pose2D,
     target: Pose2D,
     rng: np.random.Generator,
     options: ExampleOptions,
 ) -> Question:
-    question = PET.question(kind, scene.objects[key].name, turn, rng, variant)
+    question = PET.question(kind, scene.objects[key].name, turn, rng)
     question.metadata.update(
         object=key,
         distance_before=round(_distance(scene, key, pose, options), 3),

@@ -123,6 +123,33 @@ class PerspectiveTaking(Task):
 
         ``subtask`` says the truth: what it ends with is the right choice.
         """
+        wording = int(rng.integers(len(wordings.DISTANCE)))
+        return self._worded(subtask, category, turn, variant, wording, bool(rng.integers(2)))
+
+    def in_variant(self, question: Question, variant: str) -> Question:
+        """
+        Return a generated question as the twin for another marked image.
+
+        The choices keep their order, and the wording its number: in the published rows both
+        questions share one answer.
+        """
+        known = question.metadata
+        reverse = question.choices != sorted(question.choices)
+        twin = self._worded(
+            question.subtask, known['category'], known['turn'], variant, known['wording'], reverse)
+        return replace(twin, metadata=known | twin.metadata)
+
+    def reword(self, question: Question, rng: np.random.Generator) -> Question:
+        """Return the same question in another wording and order of choices."""
+        known = question.metadata
+        again = self.question(
+            question.subtask, known['category'], known['turn'], rng,
+            known.get('variant', 'no_arrow'))
+        return replace(again, metadata=known | again.metadata)
+
+    def _worded(
+        self, subtask: str, category: str, turn: str, variant: str, wording: int, reverse: bool,
+    ) -> Question:
         turn = _checked_turn(turn)
         if subtask not in self.subtasks or variant not in self.variants:
             raise BadQuestionError(
@@ -132,22 +159,11 @@ class PerspectiveTaking(Task):
         choices = ['Closer', 'Further'] if kind == 'distance' else ['left', 'right']
         ending = subtask.rsplit('_', 1)[1]
         truth = ending.capitalize() if kind == 'distance' else ending
-        texts = _WORDINGS[kind, variant]
-        wording = int(rng.integers(len(texts)))
-        if rng.integers(2):
-            choices.reverse()
+        text = _WORDINGS[kind, variant][wording].format(direction=turn, object=category)
         return self._build(
-            texts[wording].format(direction=turn, object=category), choices, truth, subtask,
+            text, choices[::-1] if reverse else choices, truth, subtask,
             metadata={
                 'category': category, 'turn': turn, 'variant': variant, 'wording': wording})
-
-    def reword(self, question: Question, rng: np.random.Generator) -> Question:
-        """Return the same question in another wording and order of choices."""
-        known = question.metadata
-        again = self.question(
-            question.subtask, known['category'], known['turn'], rng,
-            known.get('variant', 'no_arrow'))
-        return replace(again, metadata=known | again.metadata)
 
 
 def _checked_turn(turn: str) -> str:
