@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The embedded simulator: generated rooms, drawn by MuJoCo, driven kinematically."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 import math
 
 from ipt_ros.geometry import compose, OrthographicCamera, PinholeCamera, Pose2D, wrap_angle
@@ -57,6 +57,7 @@ class MujocoSimulator:
         )
         self._pool = ScenePool(largest, samples)
         self._renderer = OffscreenRenderer(self._pool)
+        self._change: Callable[[Scene], Scene] | None = None
         self._scene: Scene | None = None
         self._items: dict[int, Item] = {}
         self._grid: NavigableGrid | None = None
@@ -82,9 +83,15 @@ class MujocoSimulator:
     def reset(self, seed: int) -> None:
         """Build the scene of this seed and put the robot at its start."""
         scene = generate_scene(seed)
+        if self._change is not None:
+            scene = self._change(scene)
         self._items = self._pool.load(scene)
         self._renderer.update()
         self._scene, self._grid, self._pose = scene, None, scene.start
+
+    def restyle(self, change: Callable[[Scene], Scene] | None) -> None:
+        """Show scenes, from the next reset on, as `change` returns them; see `Restylable`."""
+        self._change = change
 
     def objects(self) -> list[SceneObject]:
         """Return everything in the scene that has a name, ascending by id."""

@@ -13,8 +13,8 @@ import math
 
 from ipt_sim.gl import choose_platform
 from ipt_sim.protocol import SimulatorError
-from ipt_sim.scenes.model import Item, Part, Scene
-from ipt_sim.scenes.textures import all_textures
+from ipt_sim.scenes.model import Item, Part, Pattern, Scene
+from ipt_sim.scenes.textures import all_textures, paint
 import numpy as np
 
 choose_platform()
@@ -125,6 +125,8 @@ class ScenePool:
         self._slots = [slots[low:high] for low, high in zip(edges[:-1], edges[1:])]
         self._shadow_slot = slots[-1]
         self.shadow_count = 0
+        self._painted: dict[str, Pattern] = {}
+        self.changed_textures: set[int] = set()  # since a renderer last took them over
 
     def load(self, scene: Scene) -> dict[int, Item]:
         """
@@ -155,11 +157,23 @@ class ScenePool:
         self._write_shadows(scene)
         for index, light in enumerate(scene.lights):
             model.light_dir[index] = light.direction / np.linalg.norm(light.direction)
-            model.light_diffuse[index] = light.brightness
+            model.light_diffuse[index] = np.multiply(light.brightness, light.color)
+        model.vis.headlight.ambient[:] = scene.ambient
+        self._write_patterns(scene)
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         mujoco.mj_camlight(model, data)
         return items
+
+    def _write_patterns(self, scene: Scene) -> None:
+        """Paint the patterns that are not there yet; those of other scenes stay, unused."""
+        for name, pattern in scene.patterns.items():
+            if self._painted.get(name) == pattern:
+                continue
+            texture = self.model.texture(name)
+            texture.data[:] = np.resize(paint(pattern), texture.data.shape)  # each face the same
+            self._painted[name] = pattern
+            self.changed_textures.add(texture.id)
 
     def _write(self, geom: int, part: Part, group: int) -> None:
         model = self.model

@@ -54,6 +54,11 @@ class OffscreenRenderer:
 
     def update(self) -> None:
         """Collect what there is to draw; call it after the pool loaded a scene."""
+        if self._pool.changed_textures:
+            self._gl.make_current()
+            for texture in sorted(self._pool.changed_textures):
+                mujoco.mjr_uploadTexture(self._pool.model, self._context, texture)
+            self._pool.changed_textures.clear()
         for scene, ceiling in ((self._inside, 1), (self._plan, 0)):
             self._option.geomgroup[GROUP_CEILING] = ceiling
             mujoco.mjv_updateScene(

@@ -7,8 +7,8 @@ forward, y left, z up; `base_link` lies on the floor under the centre of the rob
 have z forward, x right, y down. Metres, radians, seconds.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 import math
 from typing import Protocol, runtime_checkable
 
@@ -20,6 +20,7 @@ from ipt_ros.geometry import (
     Pose2D,
     rotation_from_yaw_pitch,
 )
+from ipt_sim.scenes.model import Scene
 import numpy as np
 
 
@@ -35,6 +36,14 @@ class RenderingUnavailableError(SimulatorError):
     """No way to draw was found on this machine."""
 
 
+class BackendUnavailableError(SimulatorError):
+    """A simulator that is not installed here."""
+
+
+class SceneError(SimulatorError):
+    """A scene that does not exist, or lacks what was asked of it."""
+
+
 class EmptyFrameError(SimulatorError):
     """A draw came back empty where something had to be seen."""
 
@@ -45,7 +54,9 @@ class CameraSpec:
     A camera on the robot.
 
     width, height: pixels. hfov: horizontal field of view (rad), square pixels. position: metres in
-    base_link. yaw: to the left, pitch: DOWNWARDS (both rad; REP-103 signs).
+    base_link. yaw: to the left, pitch: DOWNWARDS, roll: the picture's top to the right (all rad;
+    REP-103 signs). center_shift: whole pixels (du, dv) by which the optical axis lies right of and
+    below the middle of the picture; the focal length is that of `hfov` without it.
     """
 
     name: str
@@ -55,16 +66,24 @@ class CameraSpec:
     position: tuple[float, float, float] = (0.0, 0.0, 1.2)
     yaw: float = 0.0
     pitch: float = 0.0
+    roll: float = 0.0
+    center_shift: tuple[int, int] = (0, 0)
 
     @property
     def intrinsics(self) -> PinholeCamera:
         """The pinhole camera of this specification."""
-        return PinholeCamera.from_hfov(self.width, self.height, self.hfov)
+        camera = PinholeCamera.from_hfov(self.width, self.height, self.hfov)
+        du, dv = self.center_shift
+        return replace(camera, cx=camera.cx + du, cy=camera.cy + dv) if du or dv else camera
 
     @property
     def camera_in_base(self) -> np.ndarray:
         """4x4 pose of the camera's body frame (x forward, z up) in base_link."""
-        return compose(rotation_from_yaw_pitch(self.yaw, self.pitch), self.position)
+        rotation = rotation_from_yaw_pitch(self.yaw, self.pitch)
+        if self.roll:
+            c, s = math.cos(self.roll), math.sin(self.roll)
+            rotation = rotation @ np.array([[1.0, 0.0, 0.0], [0.0, c, -s], [0.0, s, c]])
+        return compose(rotation, self.position)
 
     @property
     def optical_in_base(self) -> np.ndarray:
@@ -219,4 +238,18 @@ class Simulator(Protocol):
 
     def close(self) -> None:
         """Free the renderer. Further calls fail; closing twice is fine."""
+        ...
+
+
+@runtime_checkable
+class Restylable(Protocol):
+    """A backend that can change how its generated rooms look."""
+
+    def restyle(self, change: Callable[[Scene], Scene] | None) -> None:
+        """
+        Show scenes, from the next reset on, as `change` returns them; None: as generated.
+
+        `change` may replace lights, colours, materials and patterns, never what stands where: ids,
+        depth, objects and the navigable places stay those of the generated scene.
+        """
         ...

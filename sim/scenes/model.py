@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Scenes as plain data: parts make items, items make a scene."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 import math
 from typing import Literal
@@ -70,10 +71,26 @@ class Item:
 
 @dataclass(frozen=True)
 class Light:
-    """A light without a place, shining along `direction` (world) with this brightness."""
+    """A light without a place: `direction` (world) that it shines along, brightness, colour."""
 
     direction: tuple[float, float, float]
     brightness: float
+    color: Color = (1.0, 1.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """
+    A texture that is painted as it is described; see `ipt_sim.scenes.textures.paint`.
+
+    kind: name of the painter. seed: of what is random in it. contrast: how far below white its
+    darkest part is, 0 ... 1. color: of that part.
+    """
+
+    kind: str
+    seed: int
+    contrast: float
+    color: Color = (0.0, 0.0, 0.0)
 
 
 @dataclass(frozen=True)
@@ -82,7 +99,8 @@ class Scene:
     A furnished room. The room's centre is the origin of the world.
 
     size: floor extents along x and y (m). height: of the ceiling (m). start: where the robot
-    begins, a free place near the middle.
+    begins, a free place near the middle. ambient: light that comes from everywhere. patterns: of
+    the materials SURFACES and FINISHES of `ipt_sim.scenes.textures` that the scene uses.
     """
 
     seed: int
@@ -91,3 +109,5 @@ class Scene:
     start: Pose2D
     items: tuple[Item, ...] = ()
     lights: tuple[Light, ...] = field(default=())
+    ambient: Color = (0.6, 0.6, 0.6)
+    patterns: Mapping[str, Pattern] = field(default_factory=dict)

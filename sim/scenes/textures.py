@@ -3,12 +3,20 @@
 Procedural textures: uint8 (64, 64, 3) pictures, the same at every run.
 
 Most are light greys that a part's colour tints; the pictures (books, screens, paintings, ...)
-carry colours of their own and are used with white parts.
+carry colours of their own and are used with white parts. Patterns are painted on demand, where a
+scene describes some, for materials that stay white otherwise.
 """
 
+from collections.abc import Callable
+
+from ipt_sim.scenes.model import Pattern, Scene
 import numpy as np
 
 SIZE = 64
+# Materials for the patterns of a scene: 'flat' ones with one repeat a metre for surfaces of the
+# room, 'cube' ones that show once on every face for furniture.
+SURFACES = tuple(f'surface_{number}' for number in range(4))
+FINISHES = tuple(f'finish_{number}' for number in range(6))
 
 
 def _gray(values: np.ndarray) -> np.ndarray:
@@ -142,7 +150,96 @@ PAINTINGS = tuple(name for name in _CATALOGUE if name.startswith('painting'))
 
 def all_textures() -> dict[str, tuple[np.ndarray, str, float]]:
     """Return {name: (picture uint8 (64, 64, 3), 'flat' or 'cube', repeats a metre)}."""
-    return {
-        name: (paint(np.random.default_rng(index)), kind, repeats)
-        for index, (name, (paint, kind, repeats)) in enumerate(_CATALOGUE.items())
+    fixed = {
+        name: (painter(np.random.default_rng(index)), kind, repeats)
+        for index, (name, (painter, kind, repeats)) in enumerate(_CATALOGUE.items())
     }
+    white = _filled((255, 255, 255))
+    return (fixed | dict.fromkeys(SURFACES, (white, 'flat', 1.0))
+            | dict.fromkeys(FINISHES, (white, 'cube', 0)))
+
+
+def scene_textures(scene: Scene) -> dict[str, tuple[np.ndarray, str, float]]:
+    """Return `all_textures` with the patterns of this scene painted in."""
+    textures = all_textures()
+    for name, pattern in scene.patterns.items():
+        textures[name] = (paint(pattern), *textures[name][1:])
+    return textures
+
+
+def paint(pattern: Pattern) -> np.ndarray:
+    """
+    Return the uint8 (64, 64, 3) picture of a pattern, which can be laid side by side.
+
+    White where the painter says 0, and as dark as `contrast` says, in its colour, where it says 1.
+    Raises ValueError for a kind that is not in PATTERNS.
+    """
+    if pattern.kind not in PATTERNS:
+        raise ValueError(f"no pattern '{pattern.kind}'; there are: {', '.join(PATTERNS)}")
+    amount = PATTERNS[pattern.kind](np.random.default_rng(pattern.seed))
+    dark = pattern.contrast * (1.0 - np.array(pattern.color))
+    values = 1.0 - np.clip(amount, 0.0, 1.0)[:, :, None] * dark
+    return np.round(values * 255).astype(np.uint8)
+
+
+def _waves(rng: np.random.Generator) -> np.ndarray:
+    """Return the phase (64, 64), in turns, of a plane wave that fits the tile; any direction."""
+    while True:
+        du, dv = (int(value) for value in rng.integers(-6, 7, 2))
+        if du or dv:
+            break
+    v, u = np.mgrid[:SIZE, :SIZE] / SIZE
+    return u * du + v * dv + rng.random()
+
+
+def _pattern_stripes(rng: np.random.Generator) -> np.ndarray:
+    return ((_waves(rng) % 1.0) < rng.uniform(0.15, 0.6)).astype(float)
+
+
+def _pattern_checks(rng: np.random.Generator) -> np.ndarray:
+    cells = int(2 ** rng.integers(1, 4))
+    v, u = np.mgrid[:SIZE, :SIZE] * cells // SIZE
+    return ((u + v) % 2).astype(float)
+
+
+def _pattern_bricks(rng: np.random.Generator) -> np.ndarray:
+    rows = int(2 ** rng.integers(2, 4))
+    height, length, joint = SIZE // rows, 2 * SIZE // rows, int(rng.integers(1, 3))
+    v, u = np.mgrid[:SIZE, :SIZE]
+    course = v // height
+    shifted = (u + course % 2 * length // 2) % SIZE
+    shade = rng.uniform(0.0, 0.6, (rows, max(1, SIZE // length)))[course, shifted // length]
+    seam = (v % height < joint) | (shifted % length < joint)
+    return np.where(seam, 1.0, shade)
+
+
+def _pattern_dots(rng: np.random.Generator) -> np.ndarray:
+    cell = SIZE // int(2 ** rng.integers(2, 4))
+    v, u = np.mgrid[:SIZE, :SIZE] % cell - (cell - 1) / 2
+    return (np.hypot(u, v) < cell * rng.uniform(0.2, 0.45)).astype(float)
+
+
+def _pattern_clouds(rng: np.random.Generator) -> np.ndarray:
+    field = sum(np.sin(2 * np.pi * _waves(rng)) for _ in range(6))
+    return (field - field.min()) / np.ptp(field)
+
+
+def _pattern_grain(rng: np.random.Generator) -> np.ndarray:
+    streaks = rng.random((SIZE, 1)) if rng.random() < 0.5 else rng.random((1, SIZE))
+    return 0.7 * streaks + 0.3 * rng.random((SIZE, SIZE))
+
+
+def _pattern_speckle(rng: np.random.Generator) -> np.ndarray:
+    return (rng.random((SIZE, SIZE)) < rng.uniform(0.05, 0.5)).astype(float)
+
+
+# Painters of patterns: generator -> amount (64, 64), 0 ... 1, that continues over the edges.
+PATTERNS: dict[str, Callable[[np.random.Generator], np.ndarray]] = {
+    'stripes': _pattern_stripes,
+    'checks': _pattern_checks,
+    'bricks': _pattern_bricks,
+    'dots': _pattern_dots,
+    'clouds': _pattern_clouds,
+    'grain': _pattern_grain,
+    'speckle': _pattern_speckle,
+}
