@@ -8,47 +8,89 @@ Simulated robots and rooms, behind one `Simulator` protocol.
 ...     frame = sim.render('front')
 """
 
+from pathlib import Path
+
 from ipt_sim.protocol import (
+    BackendUnavailableError,
     CameraSpec,
     EmptyFrameError,
     Frame,
     NotNavigableError,
     RenderingUnavailableError,
+    SceneError,
     SceneObject,
     Simulator,
     SimulatorError,
     StepResult,
     surround_cameras,
 )
+from ipt_sim.randomization import load_randomization, Randomization, RandomizationError
+from ipt_sim.randomized import RandomizedSimulator
 
-BACKENDS = ('mujoco',)
+BACKENDS = ('mujoco', 'habitat')
 
 __all__ = [
     'BACKENDS',
+    'BackendUnavailableError',
     'CameraSpec',
     'EmptyFrameError',
     'Frame',
     'NotNavigableError',
+    'Randomization',
+    'RandomizationError',
+    'RandomizedSimulator',
     'RenderingUnavailableError',
+    'SceneError',
     'SceneObject',
     'Simulator',
     'SimulatorError',
     'StepResult',
+    'load_randomization',
     'make_simulator',
     'surround_cameras',
 ]
 
 
-def make_simulator(backend: str = 'mujoco', **options) -> Simulator:
+def make_simulator(
+    backend: str = 'mujoco',
+    *,
+    scene: str = '',
+    scene_dataset: str = '',
+    randomization: Randomization | str | Path | None = None,
+    **options,
+) -> Simulator:
     """
     Start a simulator; `options` go to the backend's class.
 
-    Raises ValueError for a backend that does not exist and RenderingUnavailableError where nothing
-    can be drawn.
+    scene: '' for the rooms that are generated from a seed, with every backend. Habitat also takes
+    one or more scenes, separated by commas: files, or names in the scene_dataset; 'all' for every
+    scene of it. scene_dataset: a *.scene_dataset_config.json. See docs/habitat.md.
+    randomization: domain randomisation, or a file that describes it; then the result is a
+    `RandomizedSimulator`. See docs/randomization.md.
+
+    Raises ValueError for a backend that does not exist, BackendUnavailableError for one that is
+    not installed, SceneError for scenes that the backend cannot load, RandomizationError for a
+    file that cannot be used, and RenderingUnavailableError where nothing can be drawn.
     """
     if backend not in BACKENDS:
         raise ValueError(f'no simulator backend "{backend}"; there are: {", ".join(BACKENDS)}')
+    if isinstance(randomization, (str, Path)):
+        randomization = load_randomization(randomization)
+    sim = _start(backend, scene, scene_dataset, options)
+    return sim if randomization is None else RandomizedSimulator(sim, randomization)
+
+
+def _start(backend: str, scene: str, scene_dataset: str, options: dict) -> Simulator:
     # Imported late: describing cameras and objects must not need a graphics library.
+    if backend == 'habitat':
+        from ipt_sim.habitat_backend import HabitatSimulator
+
+        return HabitatSimulator(scene=scene, scene_dataset=scene_dataset, **options)
+    if scene or scene_dataset:
+        raise SceneError(
+            f'the {backend} backend knows only the rooms that it generates from a seed, not '
+            f'"{scene or scene_dataset}": use backend habitat, or leave the scene empty'
+        )
     from ipt_sim.mujoco_backend import MujocoSimulator
 
     return MujocoSimulator(**options)
