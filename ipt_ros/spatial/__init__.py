@@ -14,8 +14,8 @@ from ipt_ros.spatial.answers import (
 )
 from ipt_ros.spatial.examples import DenseTruth, Example, LETTERS, Question
 from ipt_ros.spatial.marks import draw_arrow, draw_cross
-from ipt_ros.spatial.path_marks import draw_path
-from ipt_ros.spatial.paths import FloorPath, mark_path
+from ipt_ros.spatial.path_marks import draw_path, label_path
+from ipt_ros.spatial.paths import FloorPath, locate_path, mark_path, PathPixels
 from ipt_ros.spatial.projection import facing_arrow, locate_target, MarkedTarget, quarter_turn
 from ipt_ros.spatial.tasks import get_task, guess_task, Task, TASKS
 
@@ -27,6 +27,7 @@ __all__ = [
     'Extraction',
     'FloorPath',
     'MarkedTarget',
+    'PathPixels',
     'Question',
     'Task',
     'answer_candidates',
@@ -39,6 +40,8 @@ __all__ = [
     'facing_arrow',
     'get_task',
     'guess_task',
+    'label_path',
+    'locate_path',
     'locate_target',
     'mark_path',
     'quarter_turn',

@@ -7,9 +7,10 @@ image is resized. Every mark has an outline, so that it stands out from whatever
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 import math
 
-from ipt_ros.spatial.marks import arrow_strokes, BLUE, ink_lines, Point, Stroke
+from ipt_ros.spatial.marks import arrow_strokes, BLUE, Color, ink_lines, Point, Stroke
 import numpy as np
 
 WAYPOINT_RADIUS = 0.042
@@ -39,6 +40,10 @@ _GLYPH_WIDTH = 0.6  # of its height
 _GLYPH_GAP = 0.3
 
 
+# What the marks consist of, for `label_path`.
+PARTS = ('path', 'arrow', 'midpoint', 'waypoint 1', 'waypoint 2')
+
+
 def draw_path(
     image: np.ndarray,
     path: np.ndarray,
@@ -53,33 +58,71 @@ def draw_path(
     covers none of the other marks. Raises ValueError for an image of another type, or fewer than
     two points.
     """
+    for layer in _layers(image.shape, path, midpoint, look):
+        image = ink_lines(image, layer.strokes, layer.thickness, layer.color)
+    return image
+
+
+def label_path(
+    shape: tuple[int, ...],
+    path: np.ndarray,
+    midpoint: Point,
+    look: Point | None = None,
+) -> np.ndarray:
+    """
+    Return what `draw_path` covers in an image of a shape (H, W, ...).
+
+    uint8 (H, W): 0 where there is no mark, else 1 + the index in `PARTS`.
+    """
+    labels = np.zeros(shape[:2], np.uint8)
+    black = np.zeros((*shape[:2], 3), np.uint8)
+    for layer in _layers(shape, path, midpoint, look):
+        inked = ink_lines(black, layer.strokes, layer.thickness, WHITE)[..., 0] > 127
+        labels[inked] = 1 + PARTS.index(layer.part)
+    return labels
+
+
+@dataclass(frozen=True)
+class _Layer:
+    """Lines of one colour and thickness (pixels) that belong to a part of the marks."""
+
+    part: str
+    strokes: Sequence[Stroke]
+    thickness: float
+    color: Color
+
+
+def _layers(
+    shape: tuple[int, ...], path: np.ndarray, midpoint: Point, look: Point | None,
+) -> list[_Layer]:
+    """Return everything that is drawn, from the lowest to the topmost."""
     path, midpoint = np.asarray(path, float), np.asarray(midpoint, float)
     if path.ndim != 2 or path.shape[1] != 2 or len(path) < 2:
         raise ValueError(f'a path is (N, 2) pixels with N of 2 or more, got {path.shape}')
-    side = min(image.shape[:2])
+    side = min(shape[:2])
+
+    def outlined(part, strokes, thickness, color, outline) -> list[_Layer]:
+        return [_Layer(part, strokes, (thickness + 2 * OUTLINE) * side, outline),
+                _Layer(part, strokes, thickness * side, color)]
+
     lines = list(zip(path, path[1:]))
-    image = _outlined(image, lines, LINE_STROKE, PATH_COLOR, BLACK)
+    layers = outlined('path', lines, LINE_STROKE, PATH_COLOR, BLACK)
+    ink = lines
     if look is not None:
         direction = np.asarray(look, float) / math.hypot(*look)
         tip = midpoint + LOOK_LENGTH * side * direction
         arrow = arrow_strokes(midpoint, tip, LOOK_HEAD * side)
-        image = _outlined(image, arrow, LOOK_STROKE, BLUE, WHITE)
-        lines += arrow
-    image = _outlined(
-        image, [(midpoint, midpoint)], 2 * MIDPOINT_RADIUS, PATH_COLOR, BLACK)
+        layers += outlined('arrow', arrow, LOOK_STROKE, BLUE, WHITE)
+        ink = lines + arrow
+    layers += outlined(
+        'midpoint', [(midpoint, midpoint)], 2 * MIDPOINT_RADIUS, PATH_COLOR, BLACK)
     for number, (place, color) in enumerate(zip(path[[0, -1]], WAYPOINT_COLORS), start=1):
-        image = _outlined(image, [(place, place)], 2 * WAYPOINT_RADIUS, color, WHITE)
-        strokes = _text(str(number), place, _DIGIT_HEIGHT * side)
-        image = ink_lines(image, strokes, _LETTER_STROKE * side, WHITE)
-    label = _text('M1', _label_place(image.shape, lines, midpoint), _LABEL_HEIGHT * side)
-    return _outlined(image, label, _LETTER_STROKE, WHITE, BLACK)
-
-
-def _outlined(image, strokes: Sequence[Stroke], thickness: float, color, outline) -> np.ndarray:
-    """Draw lines; the thickness is a fraction of the image's side."""
-    side = min(image.shape[:2])
-    image = ink_lines(image, strokes, (thickness + 2 * OUTLINE) * side, outline)
-    return ink_lines(image, strokes, thickness * side, color)
+        part = f'waypoint {number}'
+        layers += outlined(part, [(place, place)], 2 * WAYPOINT_RADIUS, color, WHITE)
+        digit = _text(str(number), place, _DIGIT_HEIGHT * side)
+        layers.append(_Layer(part, digit, _LETTER_STROKE * side, WHITE))
+    label = _text('M1', _label_place(shape, ink, midpoint), _LABEL_HEIGHT * side)
+    return layers + outlined('midpoint', label, _LETTER_STROKE, WHITE, BLACK)
 
 
 def _text(text: str, middle: np.ndarray, height: float) -> list[Stroke]:

@@ -3,6 +3,7 @@
 
 from dataclasses import dataclass
 import math
+from typing import NamedTuple
 
 from ipt_ros.geometry import OrthographicCamera, Pose2D, transform_points
 from ipt_ros.spatial.errors import PathInvalidError, PathOutsideMapError, TargetInvalidError
@@ -83,19 +84,31 @@ class FloorPath:
         return np.array([np.interp(distance, distances, axis) for axis in self.points.T])
 
 
-def mark_path(
-    image: np.ndarray,
+class PathPixels(NamedTuple):
+    """
+    Where a path is in a picture; what `draw_path` and `label_path` take behind their first.
+
+    path: (N, 2) pixels. midpoint: pixel of M1. look: direction of the arrow in the picture, which
+    may be any length, or None for no arrow.
+    """
+
+    path: np.ndarray
+    midpoint: np.ndarray
+    look: np.ndarray | None
+
+
+def locate_path(
     camera: OrthographicCamera,
     world_from_optical: np.ndarray,
     path: FloorPath,
     look: float | None = None,
-) -> np.ndarray:
+) -> PathPixels:
     """
-    Return a copy of a top-down picture with a path drawn on it: for training and for the robot.
+    Return where a path is in a top-down picture.
 
-    image: uint8 (H, W, 3). camera, world_from_optical (4x4): where it was taken, in the frame of
-    the path. look: heading (rad, same frame) of the arrow at M1, or None for no arrow. Raises
-    PathOutsideMapError where the path leaves the picture.
+    camera, world_from_optical (4x4): where it was taken, in the frame of the path. look: heading
+    (rad, same frame) of the arrow at M1, or None for no arrow. Raises PathOutsideMapError where
+    the path leaves the picture.
     """
     optical_from_world = np.linalg.inv(world_from_optical)
     middle = path.midpoint
@@ -115,8 +128,23 @@ def mark_path(
             f'the path leaves the map: pose {first} at ({x:.2f}, {y:.2f}) m falls on pixel '
             f'({uv[first][0]:.0f}, {uv[first][1]:.0f}) of a {camera.width}x{camera.height} map, '
             f'and its mark needs {margin:.0f} pixels on every side; give a path on the map')
-    ends = np.array([[middle.x, middle.y]])
-    if look is not None:
-        ends = np.concatenate([ends, ends + (math.cos(look), math.sin(look))])
-    marks = pixels(ends)
-    return draw_path(image, uv, marks[0], None if look is None else marks[1] - marks[0])
+    if look is None:
+        return PathPixels(uv, pixels(np.array([[middle.x, middle.y]]))[0], None)
+    tail, tip = pixels(np.array([
+        [middle.x, middle.y], [middle.x + math.cos(look), middle.y + math.sin(look)]]))
+    return PathPixels(uv, tail, tip - tail)
+
+
+def mark_path(
+    image: np.ndarray,
+    camera: OrthographicCamera,
+    world_from_optical: np.ndarray,
+    path: FloorPath,
+    look: float | None = None,
+) -> np.ndarray:
+    """
+    Return a copy of a top-down picture, uint8 (H, W, 3), with a path drawn on it.
+
+    For the other arguments and errors see `locate_path`.
+    """
+    return draw_path(image, *locate_path(camera, world_from_optical, path, look))

@@ -7,8 +7,8 @@ import cv2
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ipt_ros.geometry import compose, OrthographicCamera, rotation_from_yaw_pitch
-from ipt_ros.spatial import draw_path, errors, FloorPath, mark_path
-from ipt_ros.spatial.path_marks import PATH_COLOR, WAYPOINT_COLORS, WAYPOINT_RADIUS
+from ipt_ros.spatial import draw_path, errors, FloorPath, label_path, mark_path
+from ipt_ros.spatial.path_marks import PARTS, PATH_COLOR, WAYPOINT_COLORS, WAYPOINT_RADIUS
 import numpy as np
 import pytest
 
@@ -147,6 +147,22 @@ def test_label_covers_no_other_mark(direction, look):
     for place in np.linspace((128, 128), tip, 8)[2:-2]:
         column, row = np.round(place).astype(int)
         assert near(marked, (0, 0, 255), 90)[row, column]
+
+
+def test_labels_say_which_pixels_belong_to_which_mark():
+    path = np.array([(20.0, 48.0), (76.0, 48.0)])
+    for look, arrow in ((None, False), ((0.0, 1.0), True)):
+        labels = label_path((96, 96), path, (48.0, 48.0), look)
+        image = draw_path(blank(96), path, (48.0, 48.0), look)
+        changed = (np.abs(image.astype(int) - GREY).sum(axis=2) > 230)
+        assert (labels[changed] > 0).mean() > 0.95
+        assert not (labels[~(image != GREY).any(axis=2)] > 0).any()
+        names = {PARTS[number - 1] for number in np.unique(labels) if number}
+        assert names == set(PARTS) - ({'arrow'} if not arrow else set())
+        assert PARTS[labels[48, 20] - 1] == 'waypoint 1'
+        assert PARTS[labels[48, 76] - 1] == 'waypoint 2'
+        assert PARTS[labels[48, 48] - 1] == 'midpoint'
+        assert PARTS[labels[48, 34] - 1] == 'path'
 
 
 def test_robot_and_training_see_the_same_marks():
