@@ -95,8 +95,8 @@ def training_loss(model: Bagel, batch: Batch) -> Loss:
 def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: ModelRecipe, *,
                 folder: Path, seed: int) -> None:
     """Train ``model`` in place (the VAE stays frozen); resumes from ``folder``."""
-    for name, value in model.named_parameters():
-        if name.startswith(tuple(recipe.frozen)):
+    for parameter, value in model.named_parameters():
+        if parameter.startswith(tuple(recipe.frozen)):
             value.requires_grad_(False)
     total = sum(recipe.weights.values())
 
