@@ -83,9 +83,13 @@ def make_simulator(
 def _start(backend: str, scene: str, scene_dataset: str, options: dict) -> Simulator:
     # Imported late: describing cameras and objects must not need a graphics library.
     if backend == 'habitat':
-        from ipt_sim.habitat_backend import HabitatSimulator
+        if scene or scene_dataset:
+            from ipt_sim.habitat_backend import HabitatSimulator
 
-        return HabitatSimulator(scene=scene, scene_dataset=scene_dataset, **options)
+            return HabitatSimulator(scene, scene_dataset, **options)
+        from ipt_sim.habitat_rooms import HabitatRooms
+
+        return HabitatRooms(**options)
     if scene or scene_dataset:
         raise SceneError(
             f'the {backend} backend knows only the rooms that it generates from a seed, not '

@@ -4,7 +4,8 @@
 from collections.abc import Callable, Sequence
 import math
 
-from ipt_ros.geometry import compose, OrthographicCamera, PinholeCamera, Pose2D, wrap_angle
+from ipt_ros.geometry import OrthographicCamera, PinholeCamera, Pose2D, wrap_angle
+from ipt_sim.driving import drive
 from ipt_sim.mujoco_pool import ScenePool
 from ipt_sim.mujoco_renderer import OffscreenRenderer
 from ipt_sim.navigation import NavigableGrid
@@ -19,11 +20,12 @@ from ipt_sim.protocol import (
     surround_cameras,
 )
 from ipt_sim.scenes.model import Item, Scene
+from ipt_sim.scenes.objects import scene_object
 from ipt_sim.scenes.room import generate_scene
+from ipt_sim.views import looking_down
 import numpy as np
 
 _TOPDOWN_HEIGHT = 3.5  # of the map camera, above every wall, m
-_STRIDE = 0.02  # longest move between two collision checks, m
 _WIDEST_GAP = 0.02  # largest share of empty pixels that a closed room may show
 
 
@@ -96,7 +98,7 @@ class MujocoSimulator:
     def objects(self) -> list[SceneObject]:
         """Return everything in the scene that has a name, ascending by id."""
         self._require_scene()
-        return [_describe(number, item) for number, item in sorted(self._items.items())]
+        return [scene_object(number, item) for number, item in sorted(self._items.items())]
 
     def room_bounds(self) -> tuple[float, float, float, float]:
         """Return (xmin, ymin, xmax, ymax) of the floor."""
@@ -115,21 +117,10 @@ class MujocoSimulator:
 
     def step(self, dt: float, linear: float, angular: float) -> StepResult:
         """Drive for dt seconds at linear m/s and angular rad/s; stop at obstacles."""
-        if not all(math.isfinite(value) for value in (dt, linear, angular)) or dt < 0:
-            raise ValueError(f'cannot drive with dt={dt}, linear={linear}, angular={angular}')
-        strides = max(1, math.ceil(abs(linear) * dt / _STRIDE), math.ceil(abs(angular) * dt / 0.1))
-        turn, advance = angular * dt / strides, linear * dt / strides
-        pose, collided = self._pose, False
-        for _ in range(strides):
-            # The middle heading makes the arc exact to second order.
-            moved = Pose2D(pose.x, pose.y, pose.yaw + turn / 2).moved(advance, turn=turn / 2)
-            if self.is_navigable(moved.x, moved.y):
-                pose = moved
-            else:  # blocked, but a disc can still turn on the spot
-                pose = Pose2D(pose.x, pose.y, wrap_angle(pose.yaw + turn))
-                collided = True
-        self._pose = pose
-        return StepResult(pose, collided)
+        result = drive(self._pose, dt, linear, angular,
+                       lambda _, there: self.is_navigable(there.x, there.y))
+        self._pose = result.pose
+        return result
 
     def render(
         self,
@@ -172,10 +163,7 @@ class MujocoSimulator:
         self._require_scene()
         if not size > 0:
             raise ValueError(f'size must be positive metres, got {size}')
-        c, s = math.cos(yaw), math.sin(yaw)
-        # Columns: right of the heading, backwards (down in the picture), down to the floor.
-        rotation = np.array([[s, -c, 0.0], [-c, -s, 0.0], [0.0, 0.0, -1.0]])
-        world_from_optical = compose(rotation, (*center, _TOPDOWN_HEIGHT))
+        world_from_optical = looking_down(center, yaw, _TOPDOWN_HEIGHT)
         intrinsics = OrthographicCamera(pixels, pixels, size / pixels)
         return self._draw(intrinsics, world_from_optical, False, depth, instance)
 
@@ -241,15 +229,3 @@ def _require_full(frame: Frame) -> None:
             'the renderer returned an empty picture of a closed room: the graphics driver failed. '
             'Try MUJOCO_GL=osmesa, or a new process'
         )
-
-
-def _describe(number: int, item: Item) -> SceneObject:
-    low, high = item.bounds
-    middle = (low + high) / 2
-    c, s = math.cos(item.pose.yaw), math.sin(item.pose.yaw)
-    x = item.pose.x + c * middle[0] - s * middle[1]
-    y = item.pose.y + s * middle[0] + c * middle[1]
-    return SceneObject(
-        number, item.name, (float(x), float(y), float(item.z + middle[2])),
-        tuple(float(side) for side in high - low), item.pose.yaw, item.color, item.structural,
-    )

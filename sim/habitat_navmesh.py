@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a robot may be on one floor of a Habitat scene, by its navigation mesh."""
+
+import math
+from typing import Any
+
+from ipt_sim.habitat_frames import to_habitat, to_world
+from ipt_sim.navigation import RESOLUTION
+from ipt_sim.protocol import SceneError
+import numpy as np
+
+# Voxels as high as they are wide: the default of 0.2 m lifts the mesh up to that much off the
+# floor. What is lower than the climb (carpets, thresholds) stops no robot.
+_CELL = 0.05
+_CLIMB = 0.1
+_SAME_FLOOR = 0.3  # largest difference in height from the start that still is the same floor, m
+_ARRIVED = 1e-3  # a move that ends this close to its aim was not stopped, m
+
+
+def navmesh_settings(radius: float, height: float) -> dict[str, float]:
+    """Return what differs from Habitat's defaults, in the names of its JSON files."""
+    return {
+        'cellSize': _CELL,
+        'cellHeight': _CELL,
+        'agentRadius': radius,
+        'agentHeight': height,
+        'agentMaxClimb': _CLIMB,
+    }
+
+
+def snake_case(name: str) -> str:
+    """Return the Python attribute of a name in Habitat's JSON files."""
+    return ''.join(f'_{letter.lower()}' if letter.isupper() else letter for letter in name)
+
+
+def is_for_robot(settings: Any, radius: float, height: float) -> bool:
+    """Tell whether a navigation mesh with these NavMeshSettings is safe for our robot, too."""
+    return (settings is not None and settings.agent_radius >= radius - 1e-4
+            and settings.agent_height >= height - 1e-4)
+
+
+class NavmeshFloor:
+    """
+    The part of a navigation mesh that the robot can reach from its start without stairs.
+
+    pathfinder: habitat_sim's. start: place (x, y, m) in our world. floor: Habitat's y (m) of the
+    floor there. A grid of 5 cm cells is made when it is first asked for.
+    """
+
+    def __init__(self, pathfinder: Any, start: tuple[float, float], floor: float):
+        self._pathfinder = pathfinder
+        self._floor = floor
+        # The mesh floats a little above the floor: query it at its own height.
+        snapped = np.array(pathfinder.snap_point(self._query(*start, 0.0)), np.float64)
+        offset = float(snapped[1]) - floor
+        if not math.isfinite(offset) or abs(offset) > _SAME_FLOOR:
+            raise SceneError(
+                f'the navigation mesh is not near the start ({start[0]:.2f}, {start[1]:.2f}): '
+                'the robot would not stand on the floor there'
+            )
+        self._height = offset
+        self._island = pathfinder.get_island(self._query(*start, offset))
+        self._grid: tuple[np.ndarray, tuple[float, float], float] | None = None
+        if start not in self:
+            raise SceneError(
+                f'the robot cannot stand at its start ({start[0]:.2f}, {start[1]:.2f}); '
+                'is the scene larger than the robot, and its unit the metre?'
+            )
+
+    def _query(self, x: float, y: float, height: float | None = None) -> np.ndarray:
+        """Return a place as the pathfinder wants it: float32, at the height of the mesh."""
+        z = self._height if height is None else height
+        return to_habitat((x, y, z), self._floor).astype(np.float32)
+
+    def __contains__(self, place: tuple[float, float]) -> bool:
+        """Tell whether the robot's centre may be at this place (x, y)."""
+        if not all(map(math.isfinite, place)):
+            return False
+        point = self._query(*place)
+        return bool(self._pathfinder.is_navigable(point, _SAME_FLOOR)
+                    and self._pathfinder.get_island(point) == self._island)
+
+    def connects(self, start: tuple[float, float], end: tuple[float, float]) -> bool:
+        """Tell whether the robot can move straight from one place to another, close by."""
+        if end not in self:
+            return False
+        reached = self._pathfinder.try_step_no_sliding(self._query(*start), self._query(*end))
+        x, y, _ = to_world(np.array(reached, np.float64), self._floor)
+        return math.dist((x, y), end) < _ARRIVED
+
+    def grid(
+        self, bounds: tuple[float, float, float, float]
+    ) -> tuple[np.ndarray, tuple[float, float], float]:
+        """Return (bool grid[iy, ix], (x, y) of its corner, metres a cell) over these bounds."""
+        if self._grid is None:
+            xmin, ymin, xmax, ymax = bounds
+            columns, rows = (max(1, math.ceil((high - low) / RESOLUTION - 1e-6))
+                             for low, high in ((xmin, xmax), (ymin, ymax)))
+            places = ((xmin + (column + 0.5) * RESOLUTION, ymin + (row + 0.5) * RESOLUTION)
+                      for row, column in np.ndindex(rows, columns))
+            grid = np.fromiter((place in self for place in places), bool, rows * columns)
+            grid = grid.reshape(rows, columns)
+            grid.setflags(write=False)
+            self._grid = grid, (xmin, ymin), RESOLUTION
+        return self._grid
+
+    def sample(
+        self, bounds: tuple[float, float, float, float], rng: np.random.Generator
+    ) -> tuple[float, float]:
+        """Draw a place within these bounds, uniformly. Raises SceneError when there is none."""
+        grid, (xmin, ymin), resolution = self.grid(bounds)
+        rows, columns = np.nonzero(grid)
+        if not len(rows):
+            raise SceneError('nothing on this floor is navigable for this robot')
+        while True:
+            pick = int(rng.integers(len(rows)))
+            dx, dy = rng.uniform(0.01, 0.99, 2)
+            place = (xmin + (float(columns[pick]) + float(dx)) * resolution,
+                     ymin + (float(rows[pick]) + float(dy)) * resolution)
+            if place in self:  # a cell at the edge is navigable in its middle, not all over
+                return place
