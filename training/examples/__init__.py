@@ -10,6 +10,7 @@ from ipt_training.examples.counting import counting_example, counts_in, wanted_c
 from ipt_training.examples.options import ExampleOptions
 from ipt_training.examples.perspective import perspective_examples
 from ipt_training.examples.scene import Scene
+from ipt_training.verification import keep_fair
 import numpy as np
 
 # Examples 0 and 1 draw on scenes S to S + 3, examples 2 and 3 on S + 4 to S + 7 and so on. A reset
@@ -75,7 +76,9 @@ class ExampleSource:
             rng = np.random.default_rng(key if wish is None else [*key, wish])
             made = _generate(
                 task, self._at(seed), rng, index, self._options, self.rejections, wish)
-            if made:
+            if self._options.verified:
+                made = [keep_fair(example, self.rejections) for example in made]
+            if made and None not in made:
                 for example in made:
                     example.metadata['index'] = index
                 return made

@@ -18,6 +18,7 @@ class ExampleOptions:
     supersample: int = 2
     camera_height: float = 1.2
     heading_jitter: float = math.radians(15)
+    verified: bool = True  # keep only what passes ipt_training.verification
 
     pet_pixels: int = 96
     pet_draws: int = 16000  # pairs of places that are thought of, without a render
@@ -40,3 +41,17 @@ class ExampleOptions:
         default_factory=lambda: {'rotation': 5.0, 'multi_camera': 4.0})
     min_map_area: float = 0.001  # of the map, for an object to be counted; published: 0.1 %
     min_view_area: float = 0.001  # of one view at least
+
+    # 'td_ego_dir' has three images, the others one; who stacks examples wants one kind at a time.
+    pt_variants: tuple[str, ...] = ('td_path', 'td_path_arrow')
+    pt_pixels: int = 96  # of the view to the side, and of a map that is the only image
+    pt_multi_pixels: int = 64  # of each image where there are three
+    pt_map_size: float = 6.0  # around the middle of the path
+    pt_starts: int = 6  # places from which ways to all others are computed
+    pt_ways: int = 6  # of these that are thought of, without a render
+    pt_tries: int = 12  # of these that are rendered
+    pt_bend: float = math.radians(20)  # most by which a path may turn at its midpoint
+    pt_area: tuple[float, float] = (0.004, 0.5)  # of the side view, the answer; published: 0.15 %
+    pt_edge_margin: float = 0.08  # mask centre of the answer to the image's edge
+    pt_max_distance: float = 5.0  # from the midpoint to the answer
+    pt_questions: int = 3  # most an example
