@@ -11,6 +11,7 @@ from ipt_ros.geometry.camera import OrthographicCamera, PinholeCamera
 from ipt_ros.geometry.transforms import (
     compose,
     invert,
+    looking_down,
     matrix_from_quaternion,
     OPTICAL_IN_BODY,
     Pose2D,
@@ -27,6 +28,7 @@ __all__ = [
     'Pose2D',
     'compose',
     'invert',
+    'looking_down',
     'matrix_from_quaternion',
     'quaternion_from_matrix',
     'rotation_from_yaw_pitch',

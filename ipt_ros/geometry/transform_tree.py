@@ -169,10 +169,28 @@ class TransformTree:
         frame = frame.lstrip('/')
         return frame in self._edges or any(e.parent == frame for e in self._edges.values())
 
-    def samples(self, child: str) -> tuple[str, list[int], np.ndarray]:
-        """Return a frame's parent, the stamps of its samples and their translations (N, 3)."""
+    @property
+    def frames(self) -> tuple[str, ...]:
+        """The names of all frames, sorted."""
+        parents = {edge.parent for edge in self._edges.values()}
+        return tuple(sorted(parents | set(self._edges)))
+
+    def static_transforms(self) -> dict[str, tuple[str, np.ndarray, np.ndarray]]:
+        """Return (parent, translation, quaternion) of each frame that does not move in it."""
+        return {child: (edge.parent, *edge.poses[-1])
+                for child, edge in self._edges.items() if edge.static}
+
+    def moving_between(self, target: str, source: str) -> list[str]:
+        """Return the frames on the way between two that move in their parents."""
+        up, down = self._ancestors(source.lstrip('/')), self._ancestors(target.lstrip('/'))
+        return [frame for frame in set(up) ^ set(down)
+                if frame in self._edges and not self._edges[frame].static]
+
+    def samples(self, child: str) -> tuple[list[int], np.ndarray, np.ndarray]:
+        """Return the stamps of a frame's samples, translations (N, 3), quaternions (N, 4)."""
         edge = self._edges[child.lstrip('/')]
-        return edge.parent, list(edge.stamps), np.array([pose[0] for pose in edge.poses])
+        translations, rotations = zip(*edge.poses, strict=True)
+        return list(edge.stamps), np.array(translations), np.array(rotations)
 
     def clear(self) -> None:
         """Forget everything that moves; static transforms are sent only once and stay."""

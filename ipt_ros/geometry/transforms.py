@@ -54,6 +54,18 @@ def rotation_from_yaw_pitch(yaw: float, pitch: float = 0.0) -> np.ndarray:
     return np.array([[cy * cp, -sy, cy * sp], [sy * cp, cy, sy * sp], [-sp, 0.0, cp]])
 
 
+def looking_down(center: tuple[float, float], yaw: float, height: float) -> np.ndarray:
+    """
+    Return world_from_optical (4x4) of a camera above `center` (x, y, m) that looks at the floor.
+
+    The heading `yaw` (rad) points up in its picture, and left of it is left.
+    """
+    c, s = math.cos(yaw), math.sin(yaw)
+    # Columns: right of the heading, backwards (down in the picture), down to the floor.
+    rotation = np.array([[s, -c, 0.0], [-c, -s, 0.0], [0.0, 0.0, -1.0]])
+    return compose(rotation, (*center, height))
+
+
 def matrix_from_quaternion(quaternion: np.ndarray) -> np.ndarray:
     """Return the 3x3 rotation of a quaternion (x, y, z, w); it need not have unit length."""
     quaternion = np.asarray(quaternion, dtype=np.float64)

@@ -37,9 +37,21 @@ def test_a_gap_between_samples_is_refused_and_measured():
 
 def test_a_whole_recording_is_kept_whatever_its_stamps():
     tree = moving((100, 101, 0, 1), keep=math.inf)
-    parent, stamps, places = tree.samples('base_link')
-    assert parent == 'odom' and stamps == [0, SECOND, 100 * SECOND, 101 * SECOND]
+    stamps, places, turns = tree.samples('base_link')
+    assert stamps == [0, SECOND, 100 * SECOND, 101 * SECOND]
     np.testing.assert_array_equal(places[:, 0], [0, 1, 100, 101])
+    np.testing.assert_array_equal(turns[:, 3], 1)
+
+
+def test_what_moves_between_two_frames():
+    tree = moving((0, 1))
+    tree.add('base_link', 'camera', 0, (0, 0, 1), (0, 0, 0, 1), static=True)
+    tree.add('map', 'odom', 0, (5, 0, 0), (0, 0, 0, 1))
+    assert tree.moving_between('odom', 'camera') == ['base_link']
+    assert set(tree.moving_between('map', 'camera')) == {'base_link', 'odom'}
+    assert tree.moving_between('camera', 'base_link') == []
+    assert tree.frames == ('base_link', 'camera', 'map', 'odom')
+    assert list(tree.static_transforms()) == ['camera']
 
 
 @pytest.mark.parametrize('translation,quaternion,child', [
