@@ -8,6 +8,7 @@ a run that was stopped goes on where it was, and the data do not depend on the n
 
 import argparse
 from collections import Counter
+from dataclasses import asdict
 import json
 import multiprocessing
 import multiprocessing.connection
@@ -16,9 +17,10 @@ from pathlib import Path
 import threading
 import time
 
-from ipt_ros.spatial import Question
+from ipt_ros.spatial import Question, TASKS
 from ipt_training.examples import (
     EVALUATION_SEED,
+    ExampleOptions,
     ExampleSource,
     generate_example,
     GENERATED_TASKS,
@@ -43,6 +45,7 @@ def generate(
     workers: int = 1,
     shard_size: int = SHARD_SIZE,
     backend: str = 'mujoco',
+    options: ExampleOptions | None = None,
 ) -> dict:
     """
     Make examples 0 to ``number`` - 1 of each task and write them below ``out``.
@@ -54,7 +57,8 @@ def generate(
         raise StoreError(
             f'{number} examples from seed {seed} on would reach into the evaluation scenes (from '
             f'{EVALUATION_SEED} on); use a smaller seed or fewer examples')
-    recipe = {'seed': seed, 'shard_size': shard_size, 'backend': backend}
+    options = options or ExampleOptions()
+    recipe = {'seed': seed, 'shard_size': shard_size, 'backend': backend, **_changes(options)}
     report = _opened(out, recipe)
     jobs = [
         (task, start, min(start + shard_size, number), _shard(out, task, start // shard_size))
@@ -68,7 +72,7 @@ def generate(
     with tqdm(total=len(tasks) * number, unit='example', smoothing=0.05) as bar:
         bar.update(bar.total - sum(stop - start for _, start, stop, _ in open_jobs))
         context = multiprocessing.get_context('spawn')  # OpenGL does not survive a fork
-        with context.Pool(workers, _start_worker, (backend, seed)) as pool:
+        with context.Pool(workers, _start_worker, (backend, seed, options)) as pool:
             for path, summary in pool.imap_unordered(_make_shard, open_jobs):
                 report['shards'][str(path.relative_to(out))] = summary
                 _write_json(out / REPORT, report)
@@ -97,7 +101,7 @@ def print_report(report: dict) -> None:
     """Print what there is and what was turned down, for a person."""
     summary = report['summary']
     for task, numbers in summary['tasks'].items():
-        print(f"{task}: {numbers['examples']} examples of {numbers['asked_for']} asked for, "
+        print(f"{task}: {numbers['examples']} examples, {numbers['asked_for']} asked for, "
               f"{numbers['questions']} questions")
         for kind, count in sorted(numbers['kinds'].items()):
             print(f'  {kind:44} {count:8}')
@@ -108,7 +112,7 @@ def print_report(report: dict) -> None:
     print(f"{made / max(summary['seconds'], 1e-9):.1f} examples a second and worker")
 
 
-def _start_worker(backend: str, seed: int) -> None:
+def _start_worker(backend: str, seed: int, options: ExampleOptions) -> None:
     """Give a worker process its own simulator; one thread each, since processes fill the cores."""
     global _source
     os.environ.setdefault('OMP_NUM_THREADS', '1')
@@ -116,7 +120,7 @@ def _start_worker(backend: str, seed: int) -> None:
     from ipt_sim import make_simulator
     cv2.setNumThreads(1)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    _source = ExampleSource(make_simulator(backend), seed)
+    _source = ExampleSource(make_simulator(backend), seed, options)
 
 
 def _end_with_parent() -> None:
@@ -129,8 +133,8 @@ def _make_shard(job: tuple[str, int, int, Path]) -> tuple[Path, dict]:
     task, start, stop, path = job
     began = time.perf_counter()
     _source.rejections.clear()
-    examples = [_source.make(task, index) for index in range(start, stop)]
-    examples = [example for example in examples if example is not None]
+    examples = [example for index in range(start, stop)
+                for example in _source.make_variants(task, index)]
     save_shard(path, examples)
     questions = [question for example in examples for question in example.questions]
     return path, {
@@ -150,6 +154,13 @@ def _kinds(question: Question) -> list[str]:
     return [question.subtask, f'answer {question.answer}'] + [
         f'{name} {question.metadata[name]}' for name in ('count', 'turn', 'category')
         if name in question.metadata]
+
+
+def _changes(options: ExampleOptions) -> dict:
+    """Return the options that are not the usual ones, as JSON values, for the recipe."""
+    usual, asked = asdict(ExampleOptions()), asdict(options)
+    changed = {name: value for name, value in asked.items() if value != usual[name]}
+    return {'options': json.loads(json.dumps(changed))} if changed else {}
 
 
 def _shard(out: Path, task: str, number: int) -> Path:
@@ -189,16 +200,25 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes')
     parser.add_argument('--shard-size', type=int, default=SHARD_SIZE, help='examples a file')
     parser.add_argument('--backend', default='mujoco', help='simulator')
-    options = parser.parse_args(arguments)
-    tasks = options.tasks.split(',')
+    parser.add_argument('--pet-variants', default='no_arrow', metavar='NAMES',
+                        help='no_arrow, with_arrow or both with a comma between: then every walk '
+                             'gives two examples that ask the same')
+    parser.add_argument('--map-crop', action='store_true',
+                        help='crop maps of counting to the area around the cameras, as published')
+    given = parser.parse_args(arguments)
+    tasks, variants = given.tasks.split(','), given.pet_variants.split(',')
     unknown = [task for task in tasks if task not in GENERATED_TASKS]
-    if unknown or options.n < 1 or options.seed < 0 or options.workers < 1:
+    if unknown or given.n < 1 or given.seed < 0 or given.workers < 1:
         parser.error(f'tasks are {", ".join(GENERATED_TASKS)}; n and workers are at least 1, seed '
-                     f'at least 0; got tasks {tasks}, n {options.n}, workers {options.workers}, '
-                     f'seed {options.seed}')
+                     f'at least 0; got tasks {tasks}, n {given.n}, workers {given.workers}, '
+                     f'seed {given.seed}')
+    known = TASKS['pet'].variants
+    if not set(variants) <= set(known) or len(set(variants)) < len(variants):
+        parser.error(f'pet variants are {", ".join(known)}, each once; got {given.pet_variants}')
+    options = ExampleOptions(pet_variants=tuple(variants), map_crop=given.map_crop)
     try:
-        report = generate(tasks, options.n, options.seed, options.out, options.workers,
-                          options.shard_size, options.backend)
+        report = generate(tasks, given.n, given.seed, given.out, given.workers,
+                          given.shard_size, given.backend, options)
     except StoreError as error:
         parser.error(str(error))
     print_report(report)

@@ -383,6 +383,9 @@ def test_generation_resumes_and_does_not_depend_on_how_it_was_cut(tmp_path):
     assert [example.metadata['index'] for example in load_examples(tmp_path / 'a')] == [0, 1, 2, 3]
     with pytest.raises(StoreError, match='choose another'):
         generate(['mvc'], 4, 8, tmp_path / 'a', workers=1, shard_size=2)
+    with pytest.raises(StoreError, match="'map_crop': True"):
+        generate(['mvc'], 4, 7, tmp_path / 'a', workers=1, shard_size=2,
+                 options=ExampleOptions(map_crop=True))
 
 
 def test_training_never_reaches_into_evaluation_scenes(tmp_path):
@@ -398,4 +401,13 @@ def test_bad_arguments_end_with_a_message(arguments, tmp_path, capsys):
         main([*arguments, '--out', str(tmp_path / 'out')])
     assert stop.value.code == 2
     assert 'at least' in capsys.readouterr().err
+    assert not (tmp_path / 'out').exists()
+
+
+@pytest.mark.parametrize('variants', ['arrow', 'no_arrow,no_arrow', ''])
+def test_bad_variants_end_with_a_message(variants, tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        main(['--n', '2', '--pet-variants', variants, '--out', str(tmp_path / 'out')])
+    assert stop.value.code == 2
+    assert 'no_arrow, with_arrow' in capsys.readouterr().err
     assert not (tmp_path / 'out').exists()
