@@ -59,6 +59,7 @@ setup(
         'console_scripts': [
             'ipt = ipt_ros.cli:main',
             'imagination_node = ipt_ros.nodes.imagination_node:main',
+            'rollout_recorder = ipt_ros.nodes.rollout_recorder:main',
             'sim_bridge = ipt_ros.nodes.sim_bridge:main',
         ],
     },

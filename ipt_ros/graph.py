@@ -12,6 +12,7 @@ NAMESPACE = '/ipt'
 _MODULES = {
     'sim_bridge': 'ipt_ros.nodes.sim_bridge',
     'imagination': 'ipt_ros.nodes.imagination_node',
+    'rollout_recorder': 'ipt_ros.nodes.rollout_recorder',
 }
 
 

@@ -83,7 +83,13 @@ def started(module, **configuration):
     return module.imagination({'camera_topics': '', **configuration})
 
 
-@pytest.mark.parametrize('name', ['robot.launch.py', 'demo.launch.py'])
+def simulated(module, **given):
+    """Return the simulator bridge that the demo launch file starts with these arguments."""
+    [node] = module.bridge({**dict.fromkeys(module.OVERRIDES, ''), **given})
+    return node
+
+
+@pytest.mark.parametrize('name', ['robot.launch.py', 'demo.launch.py', 'record.launch.py'])
 def test_every_argument_has_a_default_and_a_description(launch_file, name):
     arguments = declared(entities(launch_file(name).generate_launch_description()))
     assert arguments
@@ -102,6 +108,7 @@ def test_robot_launch_declares_the_usual_arguments(launch_file):
     ('robot.launch.py', 'params_file'),
     ('demo.launch.py', 'params_file'),
     ('demo.launch.py', 'sim_params_file'),
+    ('record.launch.py', 'params_file'),
 ])
 def test_parameter_files_exist(launch_file, name, argument):
     arguments = declared(entities(launch_file(name).generate_launch_description()))
@@ -126,16 +133,25 @@ def test_demo_launch_includes_the_robots_before_the_bridge_starts(launch_file):
 
     assert path_of(source.arguments[0]) == ROOT / 'launch' / 'robot.launch.py'
     # Only then are the DDS profile set and the arguments of the other file declared.
-    assert kinds.index('IncludeLaunchDescription') < kinds.index('Node')
+    assert kinds.index('IncludeLaunchDescription') < kinds.index('OpaqueFunction')
     assert declared(found)['use_sim_time'].options['default_value'] == 'true'
 
 
 def test_executables_are_those_that_setup_installs(launch_file):
     installed = re.findall(r"'(\w+) = ", (ROOT / 'setup.py').read_text(encoding='utf-8'))
-    bridge = of_kind(entities(
-        launch_file('demo.launch.py').generate_launch_description()), 'Node')[0]
+    bridge = simulated(launch_file('demo.launch.py'))
     node = of_kind(started(launch_file('robot.launch.py')), 'LifecycleNode')[0]
     assert {bridge.options['executable'], node.options['executable']} <= set(installed)
+
+
+def test_arguments_of_the_simulator_win_over_its_file_only_where_they_are_given(launch_file):
+    module = launch_file('demo.launch.py')
+    arguments = declared(entities(module.generate_launch_description()))
+    assert set(module.OVERRIDES) <= set(arguments)
+    assert len(simulated(module).options['parameters']) == 1
+    _, given = simulated(module, randomization='mine.yaml').options['parameters']
+    assert list(given) == ['randomization']
+    assert given['randomization'].options['value_type'] is str
 
 
 def test_autostart_configures_and_then_activates(launch_file):
@@ -167,6 +183,18 @@ def test_camera_topics_become_remappings_of_every_topic_of_the_camera(launch_fil
     assert remappings['left/camera_info'] == '/cam/camera_info'
 
 
+def test_record_launch_hands_its_arguments_to_the_recorder(launch_file):
+    found = entities(launch_file('record.launch.py').generate_launch_description())
+    node = of_kind(found, 'Node')[0].options
+    installed = re.findall(r"'(\w+) = ", (ROOT / 'setup.py').read_text(encoding='utf-8'))
+
+    assert node['executable'] in installed
+    assert set(node['parameters'][1]) <= set(declared(found))
+    assert node['parameters'][1]['autostart'].options['value_type'] is bool
+    kinds = [type(item).__name__ for item in found]
+    assert kinds.index('SetEnvironmentVariable') < kinds.index('Node')
+
+
 @pytest.mark.parametrize('topics', ['front', 'front:=', ':=/zed', 'front=/zed'])
 def test_camera_topics_that_make_no_sense_are_refused(launch_file, topics):
     with pytest.raises(ValueError, match='expected .name:=/topic'):
@@ -174,7 +202,7 @@ def test_camera_topics_that_make_no_sense_are_refused(launch_file, topics):
 
 
 @pytest.mark.skipif(find_spec('launch_ros') is None, reason='no ROS installation with launch')
-@pytest.mark.parametrize('name', ['robot.launch.py', 'demo.launch.py'])
+@pytest.mark.parametrize('name', ['robot.launch.py', 'demo.launch.py', 'record.launch.py'])
 def test_real_launch_takes_the_file(monkeypatch, name):
     from launch.launch_description_sources import PythonLaunchDescriptionSource
     monkeypatch.setattr(

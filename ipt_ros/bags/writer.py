@@ -120,20 +120,24 @@ class BagWriter:
         try:
             action(*arguments)
         except OSError as error:
-            reason = storage_error(error, self.folder)
-            self._give_up()
-            raise reason from error
+            reason = str(storage_error(error, self.folder))
+            if not self._give_up():
+                reason += f"; when there is room again, run: ipt bag repair '{self.folder}'"
+            raise BagError(reason) from error
 
-    def _give_up(self) -> None:
-        """After a failure: let go of the file and save what is in the bag."""
+    def _give_up(self) -> bool:
+        """After a failure: let go of the file and save the bag; tell whether it is whole."""
         stream, self._stream, self._writer = self._stream, None, None
         # Closing the buffer would try to write what has just failed, so close what is below it.
         stream.raw.close()
         try:
             # This cuts off what is torn, which makes a little room even on a full disk.
             repair(self.folder)
+            whole = True
         except BagError:
-            pass  # what is whole stays whole: `ipt bag repair` finishes it once there is room
+            whole = False  # nothing that was flushed is lost, but the index is missing
+        self._finished_bytes = sum(path.stat().st_size for path in self._files if path.exists())
+        return whole
 
     def _open(self) -> None:
         path = self.folder / f'{self.folder.name}_{len(self._files)}.mcap'

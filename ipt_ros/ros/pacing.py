@@ -32,6 +32,10 @@ class Pacer:
         self._next += steps * self._wall_step
         return steps
 
+    def restart(self) -> None:
+        """Forget what is overdue: the simulation stood still on purpose."""
+        self._next = None
+
 
 class RateMeter:
     """The rate of events over the last seconds."""
