@@ -127,7 +127,10 @@ class RolloutRecorder(Node):
         if error:
             self.get_logger().error(self._state)
             raise BagError(self._state)
-        self.get_logger().info(text)
+        if self.context.ok():
+            self.get_logger().info(text)
+        else:  # a signal has ended the context, and with it /rosout
+            print(text, flush=True)
         return text
 
     def _folder(self) -> Path:
