@@ -60,6 +60,14 @@ def write_table(path: Path, table: pa.Table) -> None:
     os.replace(partial, path)
 
 
+def write_json(path: Path, content: dict) -> None:
+    """Write JSON that people read too; the file appears complete or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix('.partial')
+    partial.write_text(json.dumps(content, indent=1) + '\n', encoding='utf-8')
+    os.replace(partial, path)
+
+
 def shard_paths(
     folder: str | os.PathLike, task: str | None = None, split: str | None = None,
 ) -> list[Path]:
@@ -95,6 +103,19 @@ def class_names(folder: str | os.PathLike) -> list[str]:
     return ['nothing', *sorted(names)]
 
 
+def read_table(path: Path) -> pa.Table:
+    """Read all rows of one shard as they are stored. Raises StoreError for a damaged file."""
+    try:
+        return pq.read_table(path, schema=SCHEMA)
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def row_groups(path: Path) -> int:
+    """Return the number of row groups of a shard."""
+    return pq.read_metadata(path).num_row_groups
+
+
 def read_metadata(path: Path) -> Iterator[dict]:
     """Read what each row of a shard says of itself, without its images."""
     for row in _rows(path, ['metadata']):
@@ -122,7 +143,7 @@ def load_examples(
     columns = [name for name in SCHEMA.names if name not in skipped]
     for path in shard_paths(folder, task, split):
         for row in _rows(path, columns):
-            yield _from_row(row, classes)
+            yield example_from_row(row, classes)
 
 
 def _rows(path: Path, columns: list[str]) -> Iterator[dict]:
@@ -134,10 +155,13 @@ def _rows(path: Path, columns: list[str]) -> Iterator[dict]:
                                  'another kind than ipt dataset build writes')
             for batch in file.iter_batches(64, columns=columns):
                 yield from batch.to_pylist()
-    except (pa.ArrowInvalid, OSError) as error:
-        raise StoreError(
-            f"cannot read '{path}' ({error}); delete it and generate again to replace it"
-        ) from error
+    except (pa.ArrowException, OSError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> StoreError:
+    return StoreError(
+        f"cannot read '{path}' ({error}); delete it and generate again to replace it")
 
 
 def _to_row(example: Example) -> dict:
@@ -165,7 +189,8 @@ def _to_row(example: Example) -> dict:
     }
 
 
-def _from_row(row: dict, classes: Sequence[str] | None) -> Example:
+def example_from_row(row: dict, classes: Sequence[str] | None = None) -> Example:
+    """Return the example of one stored row; see `load_examples`."""
     metadata = json.loads(row['metadata'])
     images = [_from_png(data) for data in row['image_list']]
     inputs = row['num_input_images']

@@ -53,7 +53,9 @@ def load_published(
 def published_files(path: str | os.PathLike) -> list[Path]:
     """Return the file itself or all parquet files below a folder; PublishedError for none."""
     path = Path(path)
-    files = [path] if path.is_file() else sorted(path.rglob('*.parquet'))
+    files = [path] if path.is_file() else sorted(
+        file for file in path.rglob('*.parquet')
+        if not any(part.startswith('.') for part in file.relative_to(path).parts))
     if not files:
         raise PublishedError(f"no parquet file at '{path}'; give a file or a folder that has some")
     return files

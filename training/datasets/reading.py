@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Single examples from a data set of ours or of somebody else, without reading all of it."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from ipt_ros.spatial import Example
+from ipt_training.datasets.published import (
+    BadRowError,
+    choose_layout,
+    Layout,
+    open_published,
+    published_files,
+    Row,
+)
+from ipt_training.store import example_from_row, SCHEMA, split_of_shard
+import numpy as np
+import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A file of a data set; ``layout`` is None for our own."""
+
+    path: Path
+    length: int
+    layout: Layout | None
+
+    @property
+    def task(self) -> str:
+        """The task, as far as it is known without reading."""
+        return self.path.parent.name if self.layout is None else self.layout.name
+
+    @property
+    def split(self) -> str:
+        """The split, '' for none or not known."""
+        return split_of_shard(self.path) if self.layout is None else ''
+
+    def example(self, index: int) -> Example:
+        """Read one example. Raises PublishedError, BadRowError or StoreError."""
+        with open_published(self.path) as file:
+            columns = (
+                [name for name in SCHEMA.names if name not in ('class_list', 'depth_list')]
+                if self.layout is None else self.layout.wanted(file.schema_arrow))
+            offset = index
+            for group in range(file.num_row_groups):
+                rows = file.metadata.row_group(group).num_rows
+                if offset < rows:
+                    table = file.read_row_group(group, columns=columns)
+                    (cells,) = table.slice(offset, 1).to_pylist()
+                    break
+                offset -= rows
+            else:
+                raise IndexError(f"'{self.path}' has no row {index}")
+        if self.layout is None:
+            return example_from_row(cells)
+        return self.layout.read(Row(self.path, index, cells))
+
+
+def list_shards(path: Path, layout: str | None = None) -> list[Shard]:
+    """Return the files of a data set in order. Raises PublishedError for files of other kinds."""
+    shards = []
+    for file in published_files(path):
+        with open_published(file) as parquet:
+            schema: pa.Schema = parquet.schema_arrow
+            ours = layout is None and set(SCHEMA.names) <= set(schema.names)
+            shards.append(Shard(file, parquet.metadata.num_rows,
+                                None if ours else choose_layout(file, schema, layout)))
+    return shards
+
+
+def sample(shards: list[Shard], number: int, seed: int = 0) -> list[tuple[Shard, int, Example]]:
+    """
+    Draw examples at random, as many of each task as can be; bad rows are passed over.
+
+    Return (file, row, example), ordered by file and row.
+    """
+    rng = np.random.default_rng(seed)
+    rows: dict[str, list[tuple[Shard, int]]] = {}
+    for shard in shards:
+        rows.setdefault(shard.task, []).extend((shard, index) for index in range(shard.length))
+    queues = [[places[k] for k in rng.permutation(len(places))] for places in rows.values()]
+    drawn = []
+    while len(drawn) < number and any(queues):
+        for queue in queues:
+            if not queue or len(drawn) >= number:
+                continue
+            shard, index = queue.pop()
+            try:
+                drawn.append((shard, index, shard.example(index)))
+            except BadRowError:
+                continue
+    order = {shard.path: place for place, shard in enumerate(shards)}
+    return sorted(drawn, key=lambda item: (order[item[0].path], item[1]))

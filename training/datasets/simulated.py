@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Examples from a simulator's scenes."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field
+
+from ipt_sim import (
+    BackendUnavailableError,
+    make_simulator,
+    Randomization,
+    RandomizedSimulator,
+    RenderingUnavailableError,
+    SimulatorError,
+)
+from ipt_training.datasets.units import Made, Unit
+from ipt_training.examples import EVALUATION_SEED, ExampleOptions, ExampleSource, scene_seeds
+
+
+@dataclass(frozen=True)
+class SimulatedScenes:
+    """
+    The scenes of a simulator from ``seed`` on; each task is a stream of its own.
+
+    ``unit`` is how many examples a unit tries for. ``scene`` and ``scene_dataset`` go to
+    `make_simulator`.
+    """
+
+    tasks: tuple[str, ...]
+    seed: int = 0
+    backend: str = 'mujoco'
+    scene: str = ''
+    scene_dataset: str = ''
+    randomization: Randomization | None = None
+    options: ExampleOptions = field(default_factory=ExampleOptions)
+    unit: int = 40
+
+    def streams(self) -> dict[str, Iterator[Unit]]:
+        """Return the units of each task; they end where the evaluation scenes begin."""
+        return {task: self._units(task) for task in self.tasks}
+
+    def _units(self, task: str) -> Iterator[Unit]:
+        number = 0
+        while not self.seed < EVALUATION_SEED <= scene_seeds(
+                self.seed, (number + 1) * self.unit - 1)[-1]:
+            start = number * self.unit
+            yield Unit(task, number, {'start': start, 'stop': start + self.unit})
+            number += 1
+
+    def describe(self) -> dict:
+        """Return what decides the examples, as JSON values."""
+        return {
+            'kind': 'simulator',
+            'backend': self.backend,
+            'scene': self.scene,
+            'scene_dataset': self.scene_dataset,
+            'seed': self.seed,
+            'unit': self.unit,
+            'randomization': asdict(self.randomization) if self.randomization else None,
+            'options': asdict(self.options),
+        }
+
+    def open(self) -> Callable[[Unit], Made]:
+        """Start a simulator. Raises SimulatorError where that is not possible."""
+        sim = make_simulator(self.backend, scene=self.scene, scene_dataset=self.scene_dataset)
+        if self.randomization is not None:
+            sim = RandomizedSimulator(sim, self.randomization)
+        source = ExampleSource(sim, self.seed, self.options)
+
+        def make(unit: Unit) -> Made:
+            source.rejections.clear()
+            made = Made([])
+            for index in range(unit.work['start'], unit.work['stop']):
+                made.attempts += 1
+                try:
+                    made.examples += source.make_variants(unit.stream, index)
+                except (BackendUnavailableError, RenderingUnavailableError):
+                    raise
+                except SimulatorError as error:
+                    # One scene that cannot be used, for want of a place to stand for instance.
+                    source.rejections[f'{unit.stream}: {type(error).__name__}'] += 1
+            made.turned_down = source.rejections.copy()
+            return made
+
+        return make
