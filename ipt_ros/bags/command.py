@@ -3,7 +3,7 @@
 
 import argparse
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime, UTC
 from pathlib import Path
 import sys
 
@@ -58,7 +58,7 @@ def _size(bag: BagSummary) -> str:
 
 
 def _described(bag: BagSummary) -> str:
-    began = datetime.fromtimestamp(bag.start / 1e9, timezone.utc)
+    began = datetime.fromtimestamp(bag.start / 1e9, UTC)
     width = max((len(topic.name) for topic in bag.topics), default=0)
     rows = [f'  {topic.name:{width}}  {topic.count:8d}  {topic.type}' for topic in bag.topics]
     return '\n'.join([f'{_size(bag)}, from {began:%Y-%m-%d %H:%M:%S} UTC', *rows])
