@@ -32,3 +32,21 @@ def shared(name: str) -> Path:
     raise MissingFileError(
         f"'{name}' is neither at {' nor at '.join(map(str, places))}; build the workspace and "
         'source it, or run from a clone of the repository')
+
+
+def config_file(name: str) -> Path:
+    """
+    Return the file at this path or, if there is none, the shipped one of this name in `config`.
+
+    Raises MissingFileError when there is neither.
+    """
+    path = Path(name).expanduser()
+    if path.is_file():
+        return path
+    try:
+        if (path := shared(f'config/{name}')).is_file():
+            return path
+        error = f"'{path}' is a folder"
+    except MissingFileError as missing:
+        error = missing
+    raise MissingFileError(f"there is no file '{name}', and none of that name is shipped: {error}")

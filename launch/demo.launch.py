@@ -2,37 +2,34 @@
 """
 A simulated robot with four cameras and the imagination node: the graph of `make demo`.
 
-    ros2 launch ipt_ros demo.launch.py seed:=1000003
+    ros2 launch ipt_ros demo.launch.py seed:=1000003 randomization:=randomization.yaml
 """
 
 from ament_index_python.packages import get_package_share_directory
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
+# Arguments that replace a parameter of sim_params_file where they are given, and their types.
+OVERRIDES = {'seed': int, 'randomization': str}
+
 
 def generate_launch_description():
     """Start the imagination node as on a robot, and the simulator in place of its drivers."""
     share = get_package_share_directory('ipt_ros')
-    bridge = Node(
-        package='ipt_ros',
-        executable='sim_bridge',
-        name='sim_bridge',
-        namespace=LaunchConfiguration('namespace'),
-        parameters=[
-            LaunchConfiguration('sim_params_file'),
-            {'seed': ParameterValue(LaunchConfiguration('seed'), value_type=int)},
-        ],
-        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
-        output='screen',
-    )
     return LaunchDescription([
         DeclareLaunchArgument(
-            'seed', default_value='1000000',
-            description='Scene of the simulator; scenes from 1000000 on were not trained on.'),
+            'seed', default_value='',
+            description='Scene of the simulator; scenes from 1000000 on were not trained on. '
+                        'Empty: as in sim_params_file.'),
+        DeclareLaunchArgument(
+            'randomization', default_value='',
+            description='Domain randomisation: a YAML file, or randomization.yaml (as in '
+                        'training) or randomization_real.yaml (unlike it). Empty: as in '
+                        'sim_params_file.'),
         DeclareLaunchArgument(
             'sim_params_file',
             default_value=PathJoinSubstitution([share, 'config', 'sim_bridge.yaml']),
@@ -53,5 +50,21 @@ def generate_launch_description():
                 'params_file': LaunchConfiguration('params_file'),
                 'use_sim_time': LaunchConfiguration('use_sim_time'),
             }.items()),
-        bridge,
+        OpaqueFunction(function=bridge),
     ])
+
+
+def bridge(context):
+    """Describe the simulator bridge."""
+    given = {
+        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
+        for name, kind in OVERRIDES.items() if LaunchConfiguration(name).perform(context)}
+    return [Node(
+        package='ipt_ros',
+        executable='sim_bridge',
+        name='sim_bridge',
+        namespace=LaunchConfiguration('namespace'),
+        parameters=[LaunchConfiguration('sim_params_file'), *([given] if given else [])],
+        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+        output='screen',
+    )]

@@ -25,6 +25,13 @@ def test_pacer_gives_up_what_is_beyond_the_backlog():
     assert pacer.due(60.02) == 0
 
 
+def test_pacer_catches_nothing_up_after_a_restart():
+    pacer = Pacer(step=0.05, max_backlog=0.5)
+    pacer.due(0.0)
+    pacer.restart()
+    assert [pacer.due(now) for now in (20.0, 20.051)] == [1, 1]
+
+
 def test_pacer_scales_with_the_real_time_factor():
     pacer = Pacer(step=0.1, real_time_factor=4.0)
     assert sum(pacer.due(0.001 + k * 0.01) for k in range(102)) == 41

@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from ipt_ros import paths
-from ipt_ros.paths import DDS_PROFILE, MissingFileError, shared
+from ipt_ros.paths import config_file, DDS_PROFILE, MissingFileError, shared
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,3 +38,18 @@ def test_missing_file_names_every_place(monkeypatch):
     monkeypatch.delenv('AMENT_PREFIX_PATH', raising=False)
     with pytest.raises(MissingFileError, match=f'(?s)config/none.*{ROOT}.*share/ipt_ros'):
         shared('config/none')
+
+
+def test_a_configuration_is_a_file_of_the_user_or_a_shipped_one(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert config_file('fastdds.xml') == ROOT / DDS_PROFILE
+    own = tmp_path / 'fastdds.xml'
+    own.touch()
+    assert config_file('fastdds.xml').resolve() == own
+    assert config_file(str(own)) == own
+
+
+@pytest.mark.parametrize('name', ['none.yaml', ''])
+def test_a_configuration_that_is_nowhere_is_named(name):
+    with pytest.raises(MissingFileError, match=f"there is no file '{name}'"):
+        config_file(name)

@@ -7,30 +7,30 @@ together without a lock, and the renderer stays on the thread that made it. docs
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 import json
 import math
-import re
 import sys
 from time import monotonic
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import Twist
-from ipt_interfaces.msg import ErrorCode, SceneObject
+from ipt_interfaces.msg import ErrorCode
 from ipt_interfaces.srv import GroundTruth, Reset, Teleport
 from ipt_ros.geometry import Pose2D, wrap_angle
+from ipt_ros.nodes.ground_truth import fill_truth, TruthRequestError
+from ipt_ros.nodes.sim_bridge_settings import Settings
 from ipt_ros.ros.diagnostics import Diagnostics, OK, status, WARN
-from ipt_ros.ros.images import from_depth, from_ids, from_rgb
+from ipt_ros.ros.images import from_depth, from_rgb
 from ipt_ros.ros.messages import camera_info, pose_message, time_message, transform_message
 from ipt_ros.ros.pacing import Pacer, RateMeter
-from ipt_ros.ros.parameters import declare, parameter, ParameterError, read
+from ipt_ros.ros.parameters import declare, ParameterError, read
 from ipt_ros.ros.qos import latched, reliable, sensor_input
 from ipt_ros.ros.running import run_node
 from ipt_sim import (
-    CameraSpec,
     Frame,
     make_simulator,
     NotNavigableError,
+    RandomizedSimulator,
     Simulator,
     SimulatorError,
 )
@@ -45,70 +45,10 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header, String
 from tf2_msgs.msg import TFMessage
 
-MAP_SIZE = 8.0  # m, a side of a ground-truth map unless a request says otherwise
-MAX_PIXELS = 2048  # a side of a ground-truth map
-_CAMERA_NAME = re.compile(r'[A-Za-z]\w*', re.ASCII)
 HELD = 0.9  # of the rate asked for: below, the node says that it cannot hold it
-
-
-@dataclass(frozen=True)
-class Settings:
-    """The node's parameters; config/sim_bridge.yaml explains them at more length."""
-
-    backend: str = parameter('mujoco', 'Simulator to use.', choices=('mujoco',))
-    seed: int = parameter(
-        1_000_000, 'Scene at the start; ~/reset changes it.', low=0, high=2**31 - 1)
-    publish_clock: bool = parameter(
-        True, 'Publish /clock and stamp with simulated time; false: stamp with wall-clock time.')
-    real_time_factor: float = parameter(
-        1.0, 'Simulated seconds a wall-clock second.', low=0.01, high=100.0)
-    update_rate: float = parameter(
-        20.0, 'Hz (simulated) of motion, odom, /tf and /clock.', low=1.0, high=200.0)
-    frame_rate: float = parameter(
-        5.0, 'Hz (simulated) of each camera; at most update_rate.', low=0.01, high=200.0)
-    cameras: tuple = parameter(
-        ('front', 'left', 'back', 'right'), 'Names of the cameras; topics begin with them.')
-    camera_yaws: tuple = parameter(
-        (0.0, math.pi / 2, math.pi, -math.pi / 2), 'Heading of each camera (rad, to the left).')
-    camera_width: int = parameter(256, 'Pixels.', low=16, high=4096)
-    camera_height: int = parameter(256, 'Pixels.', low=16, high=4096)
-    camera_hfov: float = parameter(
-        math.pi / 2, 'Horizontal field of view (rad).', low=0.1, high=3.0)
-    camera_z: float = parameter(1.2, 'Height above the floor (m).', low=0.05, high=2.3)
-    camera_pitch: float = parameter(0.0, 'Downward tilt (rad).', low=-1.5, high=1.5)
-    map_frame: str = parameter('map', 'World frame; the same for every robot.')
-    odom_frame: str = parameter('odom', 'Odometry frame.')
-    base_frame: str = parameter('base_link', 'Body frame: on the floor, x forward.')
-    frame_prefix: str = parameter('', 'Put before every frame but map_frame.')
-    max_linear: float = parameter(1.0, 'm/s; faster commands are limited.', low=0.0, high=10.0)
-    max_angular: float = parameter(2.0, 'rad/s; faster commands are limited.', low=0.0, high=20.0)
-    cmd_vel_timeout: float = parameter(
-        0.5, 'Simulated s without a command until the robot stops.', low=0.0, high=60.0)
-
-    def camera_specs(self) -> tuple[CameraSpec, ...]:
-        """Return the cameras; raise ParameterError where the lists do not fit each other."""
-        if not self.cameras or len(set(self.cameras)) != len(self.cameras):
-            raise ParameterError(
-                f"'cameras' must name one or more different cameras, got {list(self.cameras)}")
-        bad = [name for name in self.cameras if not _CAMERA_NAME.fullmatch(name)]
-        if bad:
-            raise ParameterError(
-                f"'cameras' become parts of topics: letters, digits and _ only, got {bad}")
-        if not all(map(math.isfinite, self.camera_yaws)):
-            raise ParameterError(f"'camera_yaws' must be finite, got {list(self.camera_yaws)}")
-        if len(self.camera_yaws) != len(self.cameras):
-            raise ParameterError(
-                f"'camera_yaws' has {len(self.camera_yaws)} values for {len(self.cameras)} "
-                'cameras; give one heading (rad) a camera')
-        if self.frame_rate > self.update_rate:
-            raise ParameterError(
-                f"'frame_rate' ({self.frame_rate} Hz) is above 'update_rate' "
-                f'({self.update_rate} Hz); raise the latter')
-        return tuple(
-            CameraSpec(
-                name, self.camera_width, self.camera_height, self.camera_hfov,
-                (0.0, 0.0, self.camera_z), yaw, self.camera_pitch)
-            for name, yaw in zip(self.cameras, self.camera_yaws))
+TOP_DOWN_PIXELS = 512
+TOP_DOWN_MARGIN = 0.25  # m around the room
+TOP_DOWN_FRAME = 'top_down_optical_frame'
 
 
 class SimBridge(Node):
@@ -123,8 +63,9 @@ class SimBridge(Node):
     def start(self) -> None:
         """Build the scene, then publish and answer. Raises ParameterError, SimulatorError."""
         self._settings = settings = read(self, Settings)
-        self._cameras = settings.camera_specs()
-        self._sim = make_simulator(settings.backend, cameras=self._cameras)
+        self._sim = make_simulator(
+            settings.backend, cameras=settings.camera_specs(), scene=settings.scene,
+            scene_dataset=settings.scene_dataset, randomization=settings.read_randomization())
         self._sim.reset(settings.seed)
         self._seed = settings.seed
 
@@ -139,12 +80,13 @@ class SimBridge(Node):
         self._pacer = Pacer(self._step_ns * 1e-9, settings.real_time_factor)
         self._step_meter = RateMeter()
         self._frame_meter = RateMeter()
+        self._late_frames = 0
+        self._lost_frames = 0
 
         self._odom_frame = settings.frame_prefix + settings.odom_frame
         self._base_frame = settings.frame_prefix + settings.base_frame
         self._advertise()
-        self._publish_static_transforms()
-        self._publish_truth()
+        self._publish_scene()
         self._diagnostics = Diagnostics(
             self, f'ipt_sim/{settings.backend}', {'simulation': self._check_rates})
         # The wall clock drives the simulation. The node's own clock must not: with use_sim_time
@@ -167,10 +109,10 @@ class SimBridge(Node):
         """Create publishers, the subscription and services."""
         def per_camera(kind, topic):
             return {
-                spec.name: self.create_publisher(
-                    kind, f'{spec.name}/{topic}', reliable(5),
+                name: self.create_publisher(
+                    kind, f'{name}/{topic}', reliable(5),
                     qos_overriding_options=QoSOverridingOptions.with_default_policies())
-                for spec in self._cameras}
+                for name in self._settings.cameras}
 
         self._image_pubs = per_camera(Image, 'image_raw')
         self._depth_pubs = per_camera(Image, 'depth/image_raw')
@@ -179,6 +121,8 @@ class SimBridge(Node):
         # These three have one name in every graph; robots with trees of their own remap them.
         self._tf_pub = self.create_publisher(TFMessage, '/tf', reliable(100))
         self._static_pub = self.create_publisher(TFMessage, '/tf_static', latched())
+        self._map_pub = self.create_publisher(Image, 'top_down/image_raw', latched())
+        self._map_info_pub = self.create_publisher(CameraInfo, 'top_down/camera_info', latched())
         self._truth_pub = self.create_publisher(String, 'ground_truth/scene', latched())
         self._clock_pub = (
             self.create_publisher(ClockMessage, '/clock', reliable(1))
@@ -208,7 +152,8 @@ class SimBridge(Node):
             self._step()
         if self._now_ns >= self._next_frame_ns:
             # Frames that are overdue as well are left out: an image shows one moment only.
-            missed = (self._now_ns - self._next_frame_ns) // self._frame_ns
+            missed = int((self._now_ns - self._next_frame_ns) // self._frame_ns)
+            self._late_frames += missed
             self._next_frame_ns += (missed + 1) * self._frame_ns
             self._publish_frames()
 
@@ -247,14 +192,21 @@ class SimBridge(Node):
         odom.twist.twist.linear.x, odom.twist.twist.angular.z = self._velocity
         self._odom_pub.publish(odom)
 
-    def _publish_static_transforms(self) -> None:
+    def _publish_scene(self) -> None:
+        """Publish what stays until the next reset: frames, a map, everything in the scene."""
         stamp = self._stamp()
+        plan = self._draw_plan()
+        header = Header(stamp=stamp, frame_id=self._settings.frame_prefix + TOP_DOWN_FRAME)
+        self._map_pub.publish(from_rgb(plan.rgb, header))
+        self._map_info_pub.publish(camera_info(plan.intrinsics, header))
 
         def link(parent, child, matrix):
             return transform_message(matrix, Header(stamp=stamp, frame_id=parent), child)
 
-        transforms = [link(self._settings.map_frame, self._odom_frame, np.eye(4))]
-        for spec in self._cameras:
+        transforms = [
+            link(self._settings.map_frame, self._odom_frame, np.eye(4)),
+            link(self._settings.map_frame, header.frame_id, plan.world_from_optical)]
+        for spec in self._sim.cameras:
             camera = f'{self._settings.frame_prefix}{spec.name}_link'
             in_camera = np.linalg.inv(spec.camera_in_base) @ spec.optical_in_base
             transforms += [
@@ -262,15 +214,27 @@ class SimBridge(Node):
                 link(camera, self._optical_frame(spec.name), in_camera)]
         self._static_pub.publish(TFMessage(transforms=transforms))
 
-    def _publish_truth(self) -> None:
-        """Publish everything in the scene; recorders keep it with what the robot saw."""
         truth = scene_truth(self._sim, self._settings.backend, self._seed)
+        if isinstance(self._sim, RandomizedSimulator):
+            truth['randomization'] = {
+                'file': self._settings.randomization, 'seed': self._sim.randomization.seed}
         self._truth_pub.publish(String(data=json.dumps(truth)))
+
+    def _draw_plan(self) -> Frame:
+        """Draw the room from above, all of it, x of the map up."""
+        xmin, ymin, xmax, ymax = self._sim.room_bounds()
+        return self._sim.render_topdown(
+            ((xmin + xmax) / 2, (ymin + ymax) / 2), 0.0,
+            max(xmax - xmin, ymax - ymin) + 2 * TOP_DOWN_MARGIN, TOP_DOWN_PIXELS,
+            depth=False, instance=False)
 
     def _publish_frames(self) -> None:
         """Draw each camera that somebody subscribes to; camera_info always goes out."""
         stamp = self._stamp()
-        for spec in self._cameras:
+        for spec in self._sim.cameras:
+            if isinstance(self._sim, RandomizedSimulator) and self._sim.is_lost(spec.name):
+                self._lost_frames += 1
+                continue
             header = Header(stamp=stamp, frame_id=self._optical_frame(spec.name))
             image_pub, depth_pub = self._image_pubs[spec.name], self._depth_pubs[spec.name]
             wants_image = image_pub.get_subscription_count() > 0
@@ -300,6 +264,10 @@ class SimBridge(Node):
         return status(OK if held else WARN, message, {
             'frames/s asked': f'{asked:.2f}',
             'frames/s reached': f'{frames:.2f}',
+            # Since the start: those that the machine was too slow for, and those that the
+            # randomisation let get lost between camera and computer.
+            'late frames': self._late_frames,
+            'lost frames': self._lost_frames,
             'real time factor asked': f'{settings.real_time_factor:.2f}',
             'real time factor reached': f'{factor:.2f}',
             'seed': self._seed,
@@ -339,8 +307,11 @@ class SimBridge(Node):
             return _fail(
                 response, ErrorCode.BAD_SEED, f'no scene from seed {request.seed}: {error}')
         self._seed = request.seed
-        self._publish_truth()
         self._stop()
+        # Building a scene may take long: that is neither to be caught up nor a slow simulation.
+        self._pacer.restart()
+        self._step_meter, self._frame_meter = RateMeter(), RateMeter()
+        self._publish_scene()
         response.success = True
         response.message = f'scene {request.seed} with {len(self._sim.objects())} objects'
         return response
@@ -360,74 +331,13 @@ class SimBridge(Node):
 
     def _on_ground_truth(self, request, response):
         try:
-            frame = self._true_frame(request)
-        except _RequestError as error:
+            fill_truth(request, response, self._sim, Header(stamp=self._stamp()))
+        except TruthRequestError as error:
             return _fail(response, error.code, str(error))
         except SimulatorError as error:
             return _fail(response, ErrorCode.INTERNAL, str(error))
-        if not frame.instance.any():
-            xmin, ymin, xmax, ymax = self._sim.room_bounds()
-            return _fail(
-                response, ErrorCode.BAD_REQUEST,
-                f'nothing is to be seen from ({request.x:.2f}, {request.y:.2f}); the room reaches '
-                f'from ({xmin:.2f}, {ymin:.2f}) to ({xmax:.2f}, {ymax:.2f})')
-        header = Header(stamp=self._stamp())
         response.success = True
-        response.image = from_rgb(frame.rgb, header)
-        response.depth = from_depth(frame.depth, header)
-        response.instances = from_ids(frame.instance, header)
-        response.camera_info = camera_info(frame.intrinsics, header)
-        response.objects = self._visible_objects(frame)
         return response
-
-    def _true_frame(self, request) -> Frame:
-        """Draw what a ground-truth request asks for; raise _RequestError if it cannot be."""
-        if not all(map(math.isfinite, (request.x, request.y, request.yaw))):
-            raise _RequestError(ErrorCode.TARGET_NOT_FINITE,
-                                f'pose ({request.x}, {request.y}, {request.yaw}) is not finite; '
-                                'give metres and radians')
-        if request.kind in ('', request.VIEW):
-            camera = request.camera or self._cameras[0].name
-            if camera not in self._settings.cameras:
-                raise _RequestError(
-                    ErrorCode.UNKNOWN_CAMERA,
-                    f"unknown camera '{camera}'; this robot has: "
-                    f"{', '.join(self._settings.cameras)}")
-            return self._sim.render(camera, Pose2D(request.x, request.y, request.yaw))
-        if request.kind != request.BEV:
-            raise _RequestError(ErrorCode.BAD_REQUEST,
-                                f"unknown kind '{request.kind}'; expected "
-                                f"'{request.VIEW}' or '{request.BEV}'")
-        size, pixels = request.size or MAP_SIZE, request.pixels or self._settings.camera_width
-        if not (0.1 <= size <= 100.0 and 8 <= pixels <= MAX_PIXELS):
-            raise _RequestError(ErrorCode.BAD_REQUEST,
-                                f'a map of {size} m and {pixels} pixels; possible are 0.1 to '
-                                f'100 m and 8 to {MAX_PIXELS} pixels (0: the default)')
-        return self._sim.render_topdown((request.x, request.y), request.yaw, size, pixels)
-
-    def _visible_objects(self, frame: Frame) -> list[SceneObject]:
-        """Return the furniture in the picture, with the number of its pixels."""
-        ids, counts = np.unique(frame.instance, return_counts=True)
-        pixels = dict(zip(ids.tolist(), counts.tolist()))
-        found = []
-        for item in self._sim.objects():
-            if item.structural or item.id not in pixels:
-                continue
-            message = SceneObject(
-                id=item.id, name=item.name, color=item.color, yaw=float(item.yaw),
-                pixels=pixels[item.id])
-            message.position.x, message.position.y, message.position.z = map(float, item.position)
-            message.size.x, message.size.y, message.size.z = map(float, item.size)
-            found.append(message)
-        return found
-
-
-class _RequestError(Exception):
-    """A request that cannot be answered, with its ErrorCode."""
-
-    def __init__(self, code: int, message: str):
-        super().__init__(message)
-        self.code = code
 
 
 def _fail(response, code: int, message: str):

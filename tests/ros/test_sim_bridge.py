@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The bridge in a process of its own, seen over real DDS as any other node sees it."""
 
-from collections import defaultdict
-from collections.abc import Callable
+import json
 import math
 import os
 import signal
@@ -10,118 +9,24 @@ import subprocess
 import sys
 from time import monotonic
 
-from diagnostic_msgs.msg import DiagnosticArray
-from geometry_msgs.msg import Twist
+from bridge_probe import as_pose, CAMERAS, running_bridge, twist
 from ipt_interfaces.msg import ErrorCode
 from ipt_interfaces.srv import GroundTruth, Reset, Teleport
 from ipt_ros.geometry import OPTICAL_IN_BODY, PinholeCamera, Pose2D
 from ipt_ros.graph import graph_environment, node_command
-from ipt_ros.processes import Processes
 from ipt_ros.ros.images import to_depth, to_rgb
-from ipt_ros.ros.qos import latched, reliable
-from ipt_ros.ros.transforms import nanoseconds, TransformBuffer
+from ipt_ros.ros.transforms import nanoseconds
 from ipt_sim import make_simulator
-from nav_msgs.msg import Odometry
 import numpy as np
 import pytest
-import rclpy
-from rclpy.executors import SingleThreadedExecutor
-from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
-from tf2_msgs.msg import TFMessage
+from std_msgs.msg import String
 
 pytestmark = pytest.mark.ros
 
 SEED = 1_000_007
-CAMERAS = {'front': 0.0, 'left': math.pi / 2, 'back': math.pi, 'right': -math.pi / 2}
 FRAME_RATE = 5.0
 SIZE = 96
-
-
-class Probe:
-    """A node that keeps everything it hears, and calls services."""
-
-    def __init__(self):
-        self.context = rclpy.Context()
-        rclpy.init(context=self.context)
-        self.node = rclpy.create_node('probe', context=self.context)
-        self.executor = SingleThreadedExecutor(context=self.context)
-        self.executor.add_node(self.node)
-        self.heard = defaultdict(list)
-        self.transforms = TransformBuffer(keep=600.0, tolerance=0.0)
-        for camera in CAMERAS:
-            self.listen(Image, f'/ipt/{camera}/image_raw')
-            self.listen(Image, f'/ipt/{camera}/depth/image_raw')
-            self.listen(CameraInfo, f'/ipt/{camera}/camera_info')
-        self.listen(Odometry, '/ipt/odom')
-        self.listen(Clock, '/clock')
-        self.listen(DiagnosticArray, '/diagnostics')
-        self.listen(TFMessage, '/tf', self.transforms.add_message)
-        self.listen(
-            TFMessage, '/tf_static', lambda m: self.transforms.add_message(m, static=True),
-            latched())
-        self.commands = self.node.create_publisher(Twist, '/ipt/cmd_vel', reliable())
-
-    def listen(self, kind, topic, callback=None, qos=None):
-        self.node.create_subscription(
-            kind, topic, callback or self.heard[topic].append, qos or reliable(100))
-
-    def forget(self):
-        """Empty the lists in place: the subscriptions hold on to them."""
-        for messages in self.heard.values():
-            messages.clear()
-
-    def until(self, ready: Callable[[], object], seconds: float = 30.0):
-        """Spin until ready() is true and return it."""
-        began = monotonic()
-        while not (value := ready()):
-            assert monotonic() - began < seconds, f'waited {seconds} s in vain'
-            self.executor.spin_once(timeout_sec=0.05)
-        return value
-
-    def call(self, kind, name, /, **fields):
-        client = self.node.create_client(kind, f'/ipt/sim_bridge/{name}')
-        self.until(client.service_is_ready)
-        future = client.call_async(kind.Request(**fields))
-        self.until(future.done)
-        self.node.destroy_client(client)
-        return future.result()
-
-    def fresh(self, topic):
-        """Return the first message on a topic whose stamp is later than all heard so far."""
-        last = max((nanoseconds(m.header.stamp) for m in self.heard['/ipt/odom']), default=0)
-        return self.until(lambda: next(
-            (m for m in self.heard[topic] if nanoseconds(m.header.stamp) > last), None))
-
-    def pose(self) -> Pose2D:
-        return as_pose(self.fresh('/ipt/odom'))
-
-    def drive(self, linear, angular, until, seconds=30.0):
-        """Send a command again and again until `until(odometry)` is true of a new odometry."""
-        seen = len(self.heard['/ipt/odom'])
-
-        def arrived():
-            self.commands.publish(twist(linear, angular))
-            return any(until(odom) for odom in self.heard['/ipt/odom'][seen:])
-
-        self.until(arrived, seconds)
-
-    def close(self):
-        self.executor.shutdown()
-        self.node.destroy_node()
-        rclpy.shutdown(context=self.context)
-
-
-def twist(linear, angular):
-    message = Twist()
-    message.linear.x, message.angular.z = float(linear), float(angular)
-    return message
-
-
-def as_pose(odom) -> Pose2D:
-    pose = odom.pose.pose
-    return Pose2D(pose.position.x, pose.position.y,
-                  2 * math.atan2(pose.orientation.z, pose.orientation.w))
 
 
 @pytest.fixture(scope='module')
@@ -132,17 +37,9 @@ def environment(ros_domain):
 @pytest.fixture(scope='module')
 def probe(environment, tmp_path_factory):
     log = tmp_path_factory.mktemp('bridge') / 'log'
-    command = node_command('sim_bridge', {
-        'seed': SEED, 'frame_rate': FRAME_RATE, 'camera_width': SIZE, 'camera_height': SIZE})
-    with Processes() as processes:
-        processes.start('sim_bridge', command, log, environment)
-        probe = Probe()
-        try:
-            probe.until(lambda: processes.check() or probe.heard['/ipt/odom'])
-            yield probe
-        finally:
-            probe.close()
-        assert processes.stop() == {'sim_bridge': 0}, log.read_text()
+    with running_bridge(environment, log, seed=SEED, frame_rate=FRAME_RATE, camera_width=SIZE,
+                        camera_height=SIZE) as probe:
+        yield probe
 
 
 @pytest.fixture
@@ -389,18 +286,51 @@ def test_wall_stops_the_robot_and_diagnostics_say_so(scene, simulator):
 
 
 def test_diagnostics_compare_the_rate_reached_with_the_rate_asked_for(scene):
-    def told():
-        for message in scene.heard['/diagnostics']:
-            for item in message.status:
-                values = {pair.key: pair.value for pair in item.values}
-                if 'frames/s reached' in values:
-                    return item, values
-        return None
-
-    item, values = scene.until(told)
+    item, values = scene.diagnosis('frames/s reached')
     assert item.name == 'ipt/sim_bridge: simulation'
     assert float(values['frames/s asked']) == FRAME_RATE
     assert 0.0 < float(values['frames/s reached']) < 2 * FRAME_RATE
+    assert int(values['late frames']) >= 0
+    assert values['lost frames'] == '0'
+
+
+def test_everything_in_the_scene_is_told_to_late_joiners_after_every_reset(scene):
+    def told():
+        return json.loads(scene.latched(String, '/ipt/ground_truth/scene').data)
+
+    def expected(seed):
+        with make_simulator() as simulator:
+            simulator.reset(seed)
+            return {(item.id, item.name, item.position, item.size)
+                    for item in simulator.objects()}
+
+    for seed in (SEED, SEED + 2):
+        assert scene.call(Reset, 'reset', seed=seed).success
+        truth = told()
+        assert (truth['backend'], truth['seed']) == ('mujoco', seed)
+        assert 'randomization' not in truth
+        assert {(item['id'], item['class'], tuple(item['position']), tuple(item['size']))
+                for item in truth['objects']} == expected(seed)
+
+
+def test_room_from_above_is_told_to_late_joiners_after_every_reset(scene):
+    for seed in (SEED + 2, SEED):
+        assert scene.call(Reset, 'reset', seed=seed).success
+        picture = scene.latched(Image, '/ipt/top_down/image_raw')
+        info = scene.latched(CameraInfo, '/ipt/top_down/camera_info')
+        with make_simulator() as simulator:
+            simulator.reset(seed)
+            xmin, ymin, xmax, ymax = simulator.room_bounds()
+            frame = simulator.render_topdown(
+                ((xmin + xmax) / 2, (ymin + ymax) / 2), 0.0, max(xmax - xmin, ymax - ymin) + 0.5,
+                512)
+        np.testing.assert_array_equal(to_rgb(picture), frame.rgb)
+        assert picture.header.frame_id == info.header.frame_id == 'top_down_optical_frame'
+        assert (info.width, info.height) == (512, 512)
+        scene.fresh('/ipt/odom')  # frames that were sent before have arrived
+        np.testing.assert_allclose(
+            scene.transforms.lookup('map', 'top_down_optical_frame'), frame.world_from_optical,
+            atol=1e-6)
 
 
 def test_map_of_the_truth_has_the_heading_up(scene):
@@ -464,7 +394,9 @@ def test_signal_ends_the_node_with_exit_code_0(tmp_path, environment, number):
     ('cameras:=[front, front, back, left]', 'different cameras'),
     ('cameras:=[front, left, back, up there]', "['up there']"),
     ('camera_yaws:=[0.0, 1.0, .nan, 3.0]', 'must be finite'),
-    ('backend:=habitat', 'expected one of: mujoco'),
+    ('backend:=unreal', 'expected one of: mujoco, habitat'),
+    ('scene:=apartment_1.glb', 'use backend habitat'),
+    ('randomization:=none.yaml', "no file 'none.yaml'"),
     ('seed:=-3', 'seed'),
 ])
 def test_parameter_that_makes_no_robot_ends_the_node_with_the_reason(
