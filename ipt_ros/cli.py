@@ -82,6 +82,9 @@ def build_parser() -> argparse.ArgumentParser:
     forwarded('bag', 'ipt_ros.bags.command', 'look into bags, repair bags')
     forwarded('dataset', 'ipt_training.datasets.command', 'build a data set, or look at one')
     forwarded('evaluate', 'ipt_training.evaluate', 'measure accuracy on unseen questions')
+    forwarded('report', 'ipt_training.evaluation.report', 'make a web page of an evaluation')
+    forwarded('compare', 'ipt_training.evaluation.compare',
+              'compare two checkpoints on the same questions')
     forwarded('train', 'ipt_training.nano', 'train a checkpoint from scratch')
 
     bench = command('bench', _bench, 'measure answering, imagining, streaming and training')

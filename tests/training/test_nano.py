@@ -73,13 +73,10 @@ def test_training_goes_on_from_a_checkpoint_alone(built, tmp_path):
 @pytest.mark.slow
 def test_evaluation_writes_what_it_promises(built, tmp_path):
     _, checkpoint = built
-    evaluate.REFERENCE_EXAMPLES, kept = 4, evaluate.REFERENCE_EXAMPLES
-    try:
-        code = evaluate.main([
-            '--checkpoint', str(checkpoint), '--tasks', 'mvc', '--modes', 'answer,imagine',
-            '--n', '2', '--seed', '1000000', '--workers', '1', '--out', str(tmp_path)])
-    finally:
-        evaluate.REFERENCE_EXAMPLES = kept
+    code = evaluate.main([
+        '--checkpoint', str(checkpoint), '--tasks', 'mvc', '--modes', 'answer,imagine',
+        '--n', '2', '--seed', '1000000', '--workers', '1', '--reference-n', '4',
+        '--out', str(tmp_path)])
     assert code == 0
     results = json.loads((tmp_path / 'results.json').read_text())
     for mode in ('answer', 'imagine'):
@@ -90,7 +87,7 @@ def test_evaluation_writes_what_it_promises(built, tmp_path):
 
 
 @pytest.mark.parametrize(('arguments', 'word'), [
-    (['--seed', '5'], 'below 1000000'), (['--tasks', 'pt'], 'unknown tasks'),
+    (['--seed', '5'], 'below 1000000'), (['--tasks', 'dance'], 'unknown tasks'),
     (['--modes', 'guess'], 'unknown modes'), (['--n', '0'], 'at least one')])
 def test_evaluation_refuses_what_makes_no_sense(arguments, word, capsys):
     with pytest.raises(SystemExit) as stop:

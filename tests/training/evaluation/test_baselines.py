@@ -4,7 +4,9 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from ipt_ros.spatial import TASKS
-from ipt_training.metrics import BlindBaseline, chance, squared_error, wilson_interval
+from ipt_training.evaluation.baselines import BlindBaseline, chance
+from ipt_training.evaluation.images import squared_error
+from ipt_training.evaluation.statistics import wilson_interval
 import numpy as np
 import pytest
 

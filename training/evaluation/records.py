@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+One record a question and mode, on disk as lines of JSON, with the pictures beside them.
+
+A results folder holds ``run.json`` (how the records were made and where they are),
+``results.json`` (what follows from them) and one folder ``records-<key>`` for each way it was ever
+used; the key stands for everything that could change an answer. So a run that was stopped goes on,
+and records of another checkpoint, other scenes or other settings are never mixed in, nor lost.
+"""
+
+from collections.abc import Iterable
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import cv2
+from ipt_ros.pictures import png
+from ipt_ros.spatial import Example, Question
+import numpy as np
+
+from .errors import EvaluationError
+
+RUN, RESULTS = 'run.json', 'results.json'
+Record = dict[str, Any]
+_EDGE = 1 << 20  # bytes at both ends of a weight file that tell it from another one
+
+
+def question_id(example: Example, question: Question) -> str:
+    """Return an id that is the same wherever and whenever the same question is asked."""
+    digest = hashlib.sha256()
+    for image in example.images:
+        digest.update(str(image.shape).encode() + np.ascontiguousarray(image).tobytes())
+    digest.update(json.dumps([example.task, question.text, question.choices]).encode())
+    return digest.hexdigest()[:16]
+
+
+def fingerprint(checkpoint: str | os.PathLike) -> str:
+    """
+    Return what tells this checkpoint from another one without reading all of it.
+
+    The first and last megabyte of each weight file, and all of the small files. A hub id, which
+    is no folder here, stands for itself.
+    """
+    folder = Path(checkpoint)
+    if not folder.is_dir():
+        return str(checkpoint)
+    digest = hashlib.sha256()
+    for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        size = path.stat().st_size
+        digest.update(f'{path.name} {size}\n'.encode())
+        with path.open('rb') as stream:
+            digest.update(stream.read(_EDGE))
+            stream.seek(max(0, size - _EDGE))
+            digest.update(stream.read(_EDGE))
+    return digest.hexdigest()[:16]
+
+
+class RecordFolder:
+    """The records of one run."""
+
+    def __init__(self, folder: Path):
+        """Use a folder ``records-<key>``; it is made when the first record is added."""
+        self.path = folder
+
+    @classmethod
+    def opened(cls, out: Path, settings: dict) -> 'RecordFolder':
+        """Return the records in ``out`` made with these settings; write run.json."""
+        key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(out / RUN, {'records': f'records-{key}', 'settings': settings})
+        return cls(out / f'records-{key}')
+
+    @classmethod
+    def of(cls, out: Path) -> 'RecordFolder':
+        """Return the records of the last run into ``out``. Raises EvaluationError."""
+        return cls(out / str(read_json(out / RUN)['records']))
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the (task, mode) pairs that there are records of."""
+        return sorted(tuple(path.stem.split('.', 1)) for path in self.path.glob('*.jsonl'))
+
+    def read(self, task: str, mode: str) -> dict[str, Record]:
+        """
+        Return the records of a task and mode by question id.
+
+        A last line that was cut off, as by a kill, is left out and will be made again. Raises
+        EvaluationError for any other damage.
+        """
+        path = self._file(task, mode)
+        if not path.exists():
+            return {}
+        *lines, rest = path.read_text(encoding='utf-8').split('\n')
+        found = {}
+        for number, line in enumerate(lines, start=1):
+            try:
+                record = json.loads(line)
+                found[record['id']] = record
+            except (ValueError, KeyError, TypeError) as error:
+                raise EvaluationError(f"line {number} of '{path}' is no record ({error}); delete "
+                                      'the line, and it will be made again') from error
+        if rest:
+            path.write_text(''.join(line + '\n' for line in lines), encoding='utf-8')
+        return found
+
+    def add(self, task: str, mode: str, record: Record) -> None:
+        """Append a record; it is on disk when this returns."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        with self._file(task, mode).open('a', encoding='utf-8') as stream:
+            stream.write(json.dumps(record, allow_nan=False) + '\n')
+
+    def save_pictures(self, where: str, images: dict[str, np.ndarray]) -> dict[str, str]:
+        """Write pictures below pictures/``where``; return their paths in this folder by name."""
+        folder = self.path / 'pictures' / where
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, image in images.items():
+            (folder / f'{name}.png').write_bytes(png(image))
+        return {name: f'pictures/{where}/{name}.png' for name in images}
+
+    def load_pictures(self, record: Record) -> dict[str, np.ndarray]:
+        """Return a record's pictures, uint8 RGB: inputs, then imagined, then truth."""
+        found = {}
+        for name in sorted(record['pictures'], key=_order):
+            path = self.path / record['pictures'][name]
+            image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
+            if image is None:
+                raise EvaluationError(f"cannot read the picture '{path}'; delete the folder "
+                                      f"'{self.path}' and run ipt evaluate again")
+            found[name] = image
+        return found
+
+    def _file(self, task: str, mode: str) -> Path:
+        return self.path / f'{task}.{mode}.jsonl'
+
+
+def _order(name: str) -> tuple[int, str]:
+    return ('input', 'imagined', 'truth').index(name.rstrip('0123456789')), name
+
+
+def right(records: Iterable[Record]) -> list[bool]:
+    """Return for each record whether its answer is the truth."""
+    return [record['letter'] == record['truth'] for record in records]
+
+
+def read_json(path: Path) -> dict:
+    """Read a JSON object. Raises EvaluationError."""
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        raise EvaluationError(f"no '{path}'; give a folder that ipt evaluate wrote") from None
+    except (OSError, ValueError) as error:
+        raise EvaluationError(f"cannot read '{path}': {error}; run ipt evaluate again") from error
+    if not isinstance(content, dict):
+        raise EvaluationError(f"'{path}' holds no JSON object; run ipt evaluate again")
+    return content
+
+
+def write_json(path: Path, content: dict) -> None:
+    """Write JSON that people read too; the file appears whole or not at all."""
+    draft = path.with_suffix('.partial')
+    draft.write_text(json.dumps(content, indent=1, allow_nan=False) + '\n', encoding='utf-8')
+    os.replace(draft, path)

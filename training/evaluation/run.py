@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ask a checkpoint every question in every mode, keep a record of each, and sum up."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+import platform
+
+import ipt_ros
+from ipt_ros.bagel import Bagel
+from ipt_ros.spatial import Example
+from ipt_ros.spatial.imagined import agreement
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from .baselines import Reference, resized
+from .images import measure
+from .modes import ask, can_ask, Options, Reply
+from .objects import targets
+from .pictures import write_grid
+from .records import (
+    fingerprint,
+    question_id,
+    read_json,
+    Record,
+    RecordFolder,
+    RESULTS,
+    RUN,
+    write_json,
+)
+from .sources import DataSource, SceneSource
+from .summary import summarise
+
+REFERENCE_SIZE = 300  # examples that the mean image and the blind guess are made from
+SHOWN = 12
+PICTURE = 256  # pixels a side, at most, of inputs and true images that are kept to look at
+# Far enough apart that no two samples of any two questions share a seed.
+_SEED_STEP = 1_000_003
+
+
+@dataclass(frozen=True)
+class Plan:
+    """
+    What to measure.
+
+    ``data`` is a folder of parquet files or a bag, None for scenes from ``seed`` on. ``reference``
+    is data of the training kind. ``samples`` is how often each question is imagined anew, for
+    confidence by agreement; accuracy is that of the first.
+    """
+
+    checkpoint: str
+    tasks: Sequence[str]
+    modes: Sequence[str]
+    n: int
+    seed: int
+    data: Path | None = None
+    reference: Path | None = None
+    reference_size: int = REFERENCE_SIZE
+    samples: int = 1
+    workers: int = 2
+    options: Options = field(default_factory=Options)
+
+    def settings(self, device: str) -> dict:
+        """Return all that could change an answer or a score; not how many, nor in which order."""
+        return {
+            'checkpoint': str(self.checkpoint),
+            'fingerprint': fingerprint(self.checkpoint),
+            'data': None if self.data is None else str(self.data),
+            'seed': self.seed,
+            # Without a reference, the examples are each other's.
+            'n': self.n if self.data is not None and self.reference is None else None,
+            'reference': None if self.reference is None else str(self.reference),
+            'reference_size': self.reference_size,
+            'samples': self.samples,
+            'options': asdict(self.options),
+            'device': device,
+            'torch': torch.__version__,
+            'ipt_ros': ipt_ros.__version__,
+            'python': platform.python_version(),
+        }
+
+
+def evaluate(plan: Plan, out: Path, scenes: Path | None = None) -> dict:
+    """
+    Carry out a plan below ``out``; return what results.json holds.
+
+    Records that are there already, made by the same checkpoint and settings, are used again.
+    Simulated scenes are kept below ``scenes``, or ``out``.
+    Raises BagelError, StoreError, SpatialError or EvaluationError with what is wrong.
+    """
+    device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    model = Bagel.from_checkpoint(plan.checkpoint, device=device)
+    before = read_json(out / RUN)['records'] if (out / RUN).exists() else None
+    folder = RecordFolder.opened(out, plan.settings(device))
+    results = {}
+    if before == folder.path.name and (out / RESULTS).exists():
+        results = read_json(out / RESULTS)
+    source = _source(plan, scenes or out)
+    for task in plan.tasks:
+        examples = source.examples(task, plan.n)
+        judges = [Judge(model, reference) for reference in source.references(task, examples)]
+        for mode in plan.modes:
+            records = _records(plan, model, folder, task, mode, examples, judges)
+            if not records:
+                tqdm.write(f'{task}: nothing to ask in mode {mode}, which needs true images')
+                continue
+            results.setdefault(task, {})[mode] = summarise(records)
+            write_json(out / RESULTS, results)
+            _show(out, folder, task, records)
+    return results
+
+
+def _source(plan: Plan, scenes: Path) -> SceneSource | DataSource:
+    if plan.data is None:
+        return SceneSource(plan.seed, scenes, plan.workers, plan.reference, plan.reference_size)
+    return DataSource(plan.data, plan.seed, plan.reference, plan.reference_size)
+
+
+def _records(plan: Plan, model: Bagel, folder: RecordFolder, task: str, mode: str,
+             examples: Sequence[Example], judges: Sequence['Judge']) -> list[Record]:
+    """Return the records of all examples, in order; make those that are not there yet."""
+    known = folder.read(task, mode)
+    found = []
+    for index, example in enumerate(tqdm(examples, desc=f'{task} {mode}', mininterval=2.0)):
+        if not can_ask(example, mode):
+            continue
+        identity = question_id(example, example.questions[0])
+        if identity not in known:
+            known[identity] = _record(
+                plan, model, folder, mode, index, identity, example, judges[index])
+            folder.add(task, mode, known[identity])
+        found.append(known[identity])
+    return found
+
+
+def _record(plan: Plan, model: Bagel, folder: RecordFolder, mode: str, index: int, identity: str,
+            example: Example, judge: 'Judge') -> Record:
+    question = example.questions[0]
+    times = plan.samples if mode == 'imagine' else 1
+    replies = [
+        ask(model, example, question, mode, plan.seed + index + number * _SEED_STEP, plan.options)
+        for number in range(times)]
+    first = replies[0]
+    record = {
+        'id': identity,
+        'task': example.task,
+        'variant': example.variant,
+        'subtask': question.subtask,
+        'mode': mode,
+        'index': index,
+        'question': question.text,
+        'choices': question.choices,
+        'truth': question.answer,
+        'letter': first.letter,
+        'rule': first.rule,
+        'text': first.text,
+        'blind': judge.reference.blind.right(question),
+        'samples': [{'letter': reply.letter, 'probabilities': reply.probabilities}
+                    for reply in replies],
+        'agreement': _agreement(replies),
+        'seconds': {phase: round(taken, 4) for phase, taken in first.seconds.items()},
+        'scores': {},
+        'objects': {},
+        'pictures': {},
+    }
+    if first.image is not None:
+        record['pictures'] = _pictures(folder, example, identity, mode, first.image)
+        if example.target is not None:
+            record['scores'], record['objects'] = judge.judge(example, index, first.image)
+    return record
+
+
+class Judge:
+    """Holds imagined images against the truth, beside images that take no imagination."""
+
+    def __init__(self, model: Bagel, reference: Reference):
+        self._model = model
+        self.reference = reference
+
+    def judge(self, example: Example, index: int,
+              image: np.ndarray) -> tuple[dict[str, dict], dict[str, dict]]:
+        """Return the measures and the counts of objects found, each by predictor."""
+        images = {'imagined': resized(image, example.target.shape[:2]),
+                  **self.reference.predictions(example, index)}
+        wanted = targets(example)
+        counts = {} if wanted is None else {
+            name: wanted.count(candidate)
+            for name, candidate in [*images.items(), ('truth', example.target)]}
+        return measure(self._model, images, example.target), counts
+
+
+def _agreement(replies: Sequence[Reply]) -> float | None:
+    """Return how far the imagined images of one question agree; None where there is one only."""
+    images = [reply.image for reply in replies if reply.image is not None]
+    return agreement(images[0], images[1:]) if len(images) > 1 else None
+
+
+def _pictures(folder: RecordFolder, example: Example, identity: str, mode: str,
+              image: np.ndarray) -> dict[str, str]:
+    images = {f'input{number}': _small(view) for number, view in enumerate(example.images)}
+    if example.target is not None:
+        images['truth'] = _small(example.target)
+    return folder.save_pictures(f'{example.task}.{mode}/{identity}', images | {'imagined': image})
+
+
+def _small(image: np.ndarray) -> np.ndarray:
+    scale = PICTURE / max(image.shape[:2])
+    if scale >= 1:
+        return image
+    return resized(image, tuple(max(1, round(side * scale)) for side in image.shape[:2]))
+
+
+def _show(out: Path, folder: RecordFolder, task: str, records: Sequence[Record]) -> None:
+    """Write the first questions as pictures: inputs, imagined, true; one file each and a sheet."""
+    rows = []
+    for number, record in enumerate(records[:SHOWN]):
+        if 'truth' in record['pictures']:
+            rows.append(list(folder.load_pictures(record).values()))
+            write_grid(out / f'{task}_{number:02}.png', [rows[-1]])
+    if rows:
+        write_grid(out / f'{task}_first{SHOWN}.png', rows)
