@@ -37,3 +37,8 @@ def before_image_text(think: str) -> str:
 def after_image_text(letter: str) -> str:
     """Target that follows the imagined image."""
     return f'{IMAGE_END}{answer_text(letter)}'
+
+
+def reasoned_text(thought: str, letter: str) -> str:
+    """Target of the text-CoT mode: the thought in its tags, then the answer."""
+    return f'<think>{thought}</think>{answer_text(letter)}'

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ipt_ros.geometry import PinholeCamera, Pose2D
 from ipt_ros.spatial import Example, TASKS
+from ipt_ros.spatial.chains import chain_of_thought
 from ipt_sim import make_simulator, RenderingUnavailableError
 from ipt_sim.protocol import CameraSpec
 from ipt_training.examples import (
@@ -287,6 +288,17 @@ def test_both_variants_show_the_same_walk_and_ask_the_same():
             assert (one.choices, one.answer, one.subtask) == (
                 other.choices, other.answer, other.subtask)
             assert one.metadata == other.metadata | {'variant': 'no_arrow'}
+
+
+def test_chains_of_thought_lead_to_the_stored_answers(world):
+    rng = np.random.default_rng(0)
+    for task in ('pet', 'mvc'):
+        for example in made(world, task):
+            for question in example.questions:
+                for detail in ('full', 'brief'):
+                    chain = chain_of_thought(example, question, rng, detail)
+                    assert chain.letter == question.answer
+                    assert chain.conclusion == question.answer_choice
 
 
 @pytest.mark.parametrize('variant', ['rotation', 'multi_camera'])
