@@ -8,6 +8,7 @@ from ipt_ros.spatial import Example
 from ipt_sim.protocol import Simulator
 from ipt_training.examples.counting import counting_example, counts_in, wanted_counts
 from ipt_training.examples.options import ExampleOptions
+from ipt_training.examples.path_tracing import path_tracing_example
 from ipt_training.examples.perspective import perspective_examples
 from ipt_training.examples.scene import Scene
 from ipt_training.verification import keep_fair
@@ -20,7 +21,7 @@ SCENES_PER_BLOCK = 4
 # Evaluation scenes start here; training stays below.
 EVALUATION_SEED = 1_000_000
 
-GENERATED_TASKS = ('pet', 'mvc')
+GENERATED_TASKS = ('pet', 'mvc', 'pt')
 
 
 def generate_example(
@@ -118,6 +119,9 @@ def _generate(task, scene, rng, goal, options, rejections, wish) -> list[Example
         return perspective_examples(scene, rng, goal, options, rejections)
     if task == 'mvc':
         example = counting_example(scene, rng, goal, options, rejections, wish)
+        return [] if example is None else [example]
+    if task == 'pt':
+        example = path_tracing_example(scene, rng, goal, options, rejections)
         return [] if example is None else [example]
     raise ValueError(f"cannot generate task '{task}'; expected one of {GENERATED_TASKS}")
 

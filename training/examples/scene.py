@@ -2,11 +2,13 @@
 """One scene as example generation sees it: objects, room to stand, pictures with their truth."""
 
 from dataclasses import dataclass
+from functools import cached_property
 import math
 
 import cv2
 from ipt_ros.geometry import Pose2D
 from ipt_ros.spatial import DenseTruth
+from ipt_sim.navigation import ShortestPaths
 from ipt_sim.protocol import CameraSpec, Frame, SceneObject, Simulator
 import numpy as np
 
@@ -47,6 +49,11 @@ class Scene:
         self._places = np.column_stack([columns, rows]) * self._step + (
             np.asarray(self._origin) + self._step / 2)
 
+    @cached_property
+    def ways(self) -> ShortestPaths:
+        """The short ways through the scene."""
+        return ShortestPaths(self._grid, self._origin, self._step)
+
     def sample_positions(
         self, rng: np.random.Generator, count: int, wall_distance: float = 0.0,
     ) -> np.ndarray:
@@ -69,10 +76,17 @@ class Scene:
         result[inside] = self._grid[rows[inside], columns[inside]]
         return result
 
-    def look(self, pose: Pose2D, pixels: int, supersample: int, height: float) -> Picture:
-        """Render the square 90 degree view from a base pose."""
+    def look(
+        self,
+        pose: Pose2D,
+        pixels: int,
+        supersample: int,
+        height: float,
+        hfov: float = math.pi / 2,
+    ) -> Picture:
+        """Render a square view from a base pose."""
         side = pixels * supersample
-        camera = CameraSpec('task', side, side, math.pi / 2, (0.0, 0.0, height))
+        camera = CameraSpec('task', side, side, hfov, (0.0, 0.0, height))
         return self._picture(self.sim.render(camera, pose), supersample)
 
     def look_down(
