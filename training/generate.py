@@ -11,13 +11,12 @@ from collections import Counter
 from dataclasses import asdict
 import json
 import multiprocessing
-import multiprocessing.connection
 import os
 from pathlib import Path
-import threading
 import time
 
 from ipt_ros.spatial import Question, TASKS
+from ipt_sim import make_simulator
 from ipt_training.examples import (
     EVALUATION_SEED,
     ExampleOptions,
@@ -26,7 +25,8 @@ from ipt_training.examples import (
     GENERATED_TASKS,
     scene_seeds,
 )
-from ipt_training.store import save_shard, StoreError, SUFFIX
+from ipt_training.store import save_shard, StoreError, SUFFIX, write_json
+from ipt_training.workers import start_worker
 from tqdm import tqdm
 
 __all__ = ['generate', 'generate_example', 'main']
@@ -75,10 +75,10 @@ def generate(
         with context.Pool(workers, _start_worker, (backend, seed, options)) as pool:
             for path, summary in pool.imap_unordered(_make_shard, open_jobs):
                 report['shards'][str(path.relative_to(out))] = summary
-                _write_json(out / REPORT, report)
+                write_json(out / REPORT, report)
                 bar.update(summary['stop'] - summary['start'])
     report['summary'] = summarise(report['shards'])
-    _write_json(out / REPORT, report)
+    write_json(out / REPORT, report)
     return report
 
 
@@ -113,20 +113,10 @@ def print_report(report: dict) -> None:
 
 
 def _start_worker(backend: str, seed: int, options: ExampleOptions) -> None:
-    """Give a worker process its own simulator; one thread each, since processes fill the cores."""
+    """Give a worker process its own simulator."""
     global _source
-    os.environ.setdefault('OMP_NUM_THREADS', '1')
-    import cv2
-    from ipt_sim import make_simulator
-    cv2.setNumThreads(1)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
+    start_worker()
     _source = ExampleSource(make_simulator(backend), seed, options)
-
-
-def _end_with_parent() -> None:
-    """End this worker when the main process is gone, killed for instance."""
-    multiprocessing.connection.wait([multiprocessing.parent_process().sentinel])
-    os._exit(1)
 
 
 def _make_shard(job: tuple[str, int, int, Path]) -> tuple[Path, dict]:
@@ -179,12 +169,6 @@ def _opened(out: Path, recipe: dict) -> dict:
             f"'{out}' was made with {report['recipe']}, now asked for {recipe}; choose another "
             'folder or delete this one')
     return report
-
-
-def _write_json(path: Path, content: dict) -> None:
-    partial = path.with_suffix('.partial')
-    partial.write_text(json.dumps(content, indent=1))
-    os.replace(partial, path)
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -32,11 +32,11 @@ from ipt_training.datasets.units import (
     read_record,
     Record,
     Source,
-    start_worker,
     Unit,
     work_on,
 )
 from ipt_training.store import StoreError, write_json
+from ipt_training.workers import start_worker
 from tqdm import tqdm
 
 WORK = '.build'  # below the data set while it is being built

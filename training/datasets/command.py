@@ -54,7 +54,7 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_build)
     add = parser.add_argument
-    add('--tasks', default=','.join(GENERATED_TASKS), help='comma between (default: %(default)s)')
+    add('--tasks', help='comma between (default: all that can be made)')
     add('--n', type=int, help='examples over ALL tasks, the same number for each; needed unless '
                               '--from is given, which without it takes all that can be mined')
     add('--seed', type=int, default=0,
@@ -88,10 +88,16 @@ def _add_show(parser: argparse.ArgumentParser) -> None:
 
 
 def _build(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
-    tasks = tuple(dict.fromkeys(options.tasks.split(',')))
-    unknown = [task for task in tasks if task not in GENERATED_TASKS]
+    known = GENERATED_TASKS
+    if options.bags:
+        # Imported late: reading bags and fusing depth images takes much that simulators do not.
+        from ipt_training.datasets.recorded import bags_from, RecordedBags
+        from ipt_training.mining import MINED_TASKS as known
+    tasks = tuple(dict.fromkeys(options.tasks.split(','))) if options.tasks else known
+    unknown = [task for task in tasks if task not in known]
     if unknown:
-        parser.error(f'unknown tasks {unknown}; there are: {", ".join(GENERATED_TASKS)}')
+        parser.error(f'unknown tasks {unknown}; '
+                     f'{"recordings give" if options.bags else "there are"}: {", ".join(known)}')
     if options.n is None and not options.bags:
         parser.error('say how many examples to make with --n')
     for name, least in (('n', len(tasks)), ('seed', 0), ('workers', 1), ('shard_size', 1)):
@@ -107,8 +113,6 @@ def _build(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     except ValueError as error:
         parser.error(str(error))
     if options.bags:
-        # Imported late: reading bags and fusing depth images takes much that simulators do not.
-        from ipt_training.datasets.recorded import bags_from, RecordedBags
         source = RecordedBags(tasks, bags_from(options.bags), options.seed)
         about = {'seed': options.seed}
     else:

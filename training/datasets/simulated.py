@@ -62,9 +62,8 @@ class SimulatedScenes:
     def open(self) -> Callable[[Unit], Made]:
         """Start a simulator. Raises SimulatorError where that is not possible."""
         sim = make_simulator(self.backend, scene=self.scene, scene_dataset=self.scene_dataset)
-        if self.randomization is not None:
-            sim = RandomizedSimulator(sim, self.randomization)
-        source = ExampleSource(sim, self.seed, self.options)
+        seen = sim if self.randomization is None else RandomizedSimulator(sim, self.randomization)
+        source = ExampleSource(seen, self.seed, self.options)
 
         def make(unit: Unit) -> Made:
             source.rejections.clear()
@@ -72,7 +71,11 @@ class SimulatedScenes:
             for index in range(unit.work['start'], unit.work['stop']):
                 made.attempts += 1
                 try:
-                    made.examples += source.make_variants(unit.stream, index)
+                    examples = source.make_variants(unit.stream, index)
+                    if self.scene:  # many seeds show one and the same scene
+                        for example in examples:
+                            example.metadata['scene_name'] = sim.scene_name
+                    made.examples += examples
                 except (BackendUnavailableError, RenderingUnavailableError):
                     raise
                 except SimulatorError as error:

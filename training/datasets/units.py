@@ -10,12 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 import json
-import multiprocessing
-import multiprocessing.connection
-import os
 from pathlib import Path
-import signal
-import threading
 import time
 from typing import Any, Protocol
 
@@ -90,24 +85,6 @@ class Source(Protocol):
 
 
 _open: tuple[Source, Callable[[Unit], Made]] | None = None  # of this process
-
-
-def start_worker() -> None:
-    """Make ready a process of ours: one thread, since processes fill the cores."""
-    os.environ.setdefault('OMP_NUM_THREADS', '1')
-    import cv2
-    cv2.setNumThreads(1)
-    # Ctrl-C reaches every process of a terminal; end at once and leave the words to the parent.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """End this worker when the main process is gone, killed for instance."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        multiprocessing.connection.wait([parent.sentinel])
-        os._exit(1)
 
 
 def _maker(source: Source) -> Callable[[Unit], Made]:

@@ -132,7 +132,7 @@ def dying(change, left: list[int]):
     return wrapped
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(gaps=st.lists(st.integers(0, 40), min_size=1, max_size=3), seed=st.integers(0, 1000))
 def test_a_build_killed_at_any_moments_ends_as_if_nothing_had_happened(
         reference, tmp_path_factory, gaps, seed):
