@@ -2,6 +2,7 @@
 """What every backend of the `Simulator` protocol has to do."""
 
 import colorsys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 import hashlib
 import math
@@ -18,6 +19,8 @@ from ipt_ros.geometry import (
 )
 from ipt_sim import (
     CameraSpec,
+    EmptyFrameError,
+    Frame,
     make_simulator,
     NotNavigableError,
     Simulator,
@@ -30,6 +33,8 @@ import pytest
 SEEDS = (0, 3, 14, 1_000_000)
 # An asymmetric camera, so that swapped axes and signs cannot cancel out.
 ODD_CAMERA = CameraSpec('odd', 160, 120, 1.3, (0.15, -0.1, 0.9), yaw=0.4, pitch=0.35)
+# Mounted a little askew, its optical axis off the middle of the picture.
+ASKEW_CAMERA = replace(ODD_CAMERA, name='askew', roll=0.15, center_shift=(9, -6))
 
 
 def pixel_grid(frame):
@@ -217,7 +222,7 @@ class TestOpticalFrames:
         """Depth, ids, intrinsics, camera pose and object poses all have to agree for this."""
         sim.reset(seed)
         objects = {item.id: item for item in sim.objects()}
-        frames = [sim.render(camera) for camera in (*sim.cameras, ODD_CAMERA)]
+        frames = [sim.render(camera) for camera in (*sim.cameras, ODD_CAMERA, ASKEW_CAMERA)]
         frames.append(sim.render_topdown((0.3, -0.2), 0.6, 5.0, 200))
         for frame in frames:
             points, ids = seen_points(frame), frame.instance.ravel()
@@ -270,6 +275,53 @@ class TestOpticalFrames:
             np.cos(np.array(turns) - [0, math.pi / 2, math.pi, -math.pi / 2]), 1.0
         )
 
+    @pytest.mark.parametrize('shift', [(9, 0), (-5, 7)])
+    def test_a_shifted_axis_moves_the_picture_by_whole_pixels(self, sim, shift):
+        du, dv = shift
+        straight = sim.render(ODD_CAMERA)
+        shifted = sim.render(replace(ODD_CAMERA, center_shift=shift))
+        assert shifted.intrinsics.cx == straight.intrinsics.cx + du
+        assert shifted.intrinsics.cy == straight.intrinsics.cy + dv
+        rows, columns = ODD_CAMERA.height - abs(dv), ODD_CAMERA.width - abs(du)
+        here = straight.depth[max(-dv, 0):, max(-du, 0):][:rows, :columns]
+        there = shifted.depth[max(dv, 0):, max(du, 0):][:rows, :columns]
+        assert np.isclose(here, there, rtol=1e-3).mean() > 0.99
+
+    def test_a_camera_on_its_right_side_sees_the_floor_on_the_right(self, sim):
+        floor = next(item.id for item in sim.objects() if item.name == 'floor')
+        frame = sim.render(replace(ODD_CAMERA, width=120, roll=math.pi / 2, pitch=0.0))
+        share = (frame.instance == floor).mean(axis=0)
+        level = sim.render(replace(ODD_CAMERA, width=120, pitch=0.0)).instance == floor
+        assert level[60:].sum() > level[:60].sum()
+        assert share[60:].sum() > 3 * share[:60].sum()
+        points = seen_points(frame)[frame.instance.ravel() == floor]
+        assert np.abs(points[:, 2]).max() < 2e-3
+
+
+class TestUnits:
+
+    def test_metres_wherever_they_are_written(self, sim):
+        """Walls stand where the bounds say, people-sized, and hold a door of a person's height."""
+        xmin, ymin, xmax, ymax = sim.room_bounds()
+        assert 3 < xmax - xmin < 7
+        assert 3 < ymax - ymin < 7
+        ceiling = next(item for item in sim.objects() if item.name == 'ceiling')
+        assert 2.2 < ceiling.position[2] < 3.0
+        door = next(item for item in sim.objects() if item.name == 'door')
+        assert 1.9 < door.size[2] < 2.3
+        for wall in (item for item in sim.objects() if item.name == 'wall'):
+            x, y, _ = wall.position
+            nearest = min(abs(x - xmin), abs(x - xmax), abs(y - ymin), abs(y - ymax))
+            assert nearest < 0.15
+
+    def test_the_middle_pixel_measures_the_way_to_a_wall(self, sim):
+        """Moving half a metre towards what is straight ahead takes half a metre off its depth."""
+        camera = CameraSpec('high', 65, 65, 0.5, (0.0, 0.0, 2.2))
+        start = Pose2D(0.0, 0.0, 0.0)
+        far = sim.render(camera, start).depth[32, 32]
+        near = sim.render(camera, start.moved(0.5)).depth[32, 32]
+        assert far - near == pytest.approx(0.5, abs=2e-3)
+
 
 class TestTopdown:
 
@@ -318,6 +370,25 @@ class TestTopdown:
         quarter = sim.render_topdown((0.0, 0.0), math.pi / 2, 8.0, 160).instance
         # Turning the heading to the left turns the map to the right.
         assert (np.rot90(straight, -1) == quarter).mean() > 0.99
+
+    def test_depth_is_height_above_what_is_seen(self, sim):
+        """From above, the floor is flat, and furniture is as high as it says."""
+        frame = sim.render_topdown((0.0, 0.0), 0.5, 6.0, 160)
+        height = frame.world_from_optical[2, 3] - frame.depth
+        floor = next(item.id for item in sim.objects() if item.name == 'floor')
+        np.testing.assert_allclose(height[frame.instance == floor], 0.0, atol=2e-3)
+        for item in sim.objects():
+            seen = frame.instance == item.id
+            if not item.structural and seen.sum() > 20:
+                top = item.position[2] + item.size[2] / 2
+                assert top - 0.1 < height[seen].max() < top + 2e-3, item.name
+
+    def test_a_map_without_depth_and_ids(self, sim):
+        frame = sim.render_topdown((0.0, 0.0), 0.0, 6.0, 64, depth=False, instance=False)
+        everything = sim.render_topdown((0.0, 0.0), 0.0, 6.0, 64)
+        assert frame.depth is None
+        assert frame.instance is None
+        np.testing.assert_array_equal(frame.rgb, everything.rgb)
 
     @pytest.mark.parametrize('size', [0.0, -1.0, math.nan])
     def test_impossible_size(self, sim, size):
@@ -418,7 +489,33 @@ class TestDriving:
         assert sim.pose == before
 
 
+class TestEmptyFrames:
+
+    @pytest.mark.parametrize('instance', [True, False])
+    def test_a_draw_that_failed_is_not_passed_on(self, sim, monkeypatch, instance):
+        """It would spoil training data and frame rates without a word."""
+        empty = Frame(
+            np.zeros((64, 64, 3), np.uint8), np.zeros((64, 64), np.float32),
+            np.zeros((64, 64), np.int32) if instance else None, np.eye(4),
+            ODD_CAMERA.intrinsics)
+        monkeypatch.setattr(
+            sim, '_draw', lambda camera, world_from_optical, *_: replace(
+                empty, world_from_optical=world_from_optical))
+        with pytest.raises(EmptyFrameError, match='graphics driver'):
+            sim.render(CameraSpec('small', 64, 64), instance=instance)
+
+    def test_an_empty_view_from_outside_is_no_failure(self, sim):
+        frame = sim.render('front', Pose2D(50.0, 0.0, 0.0))
+        assert not frame.depth.any()
+        assert not frame.instance.any()
+
+
 class TestLife:
+
+    def test_another_thread_is_told_so(self, sim):
+        with ThreadPoolExecutor(1) as pool, pytest.raises(SimulatorError, match='another thread'):
+            pool.submit(sim.render, 'front').result()
+        assert sim.render('front').rgb.any()
 
     def test_reset_comes_first(self, backend):
         sim = make_simulator(backend)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What only the MuJoCo backend has: the pool, the guards, the choice of a platform."""
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 import os
 import subprocess
@@ -73,13 +72,6 @@ def test_a_draw_with_holes_is_noticed(sim, monkeypatch):
     monkeypatch.setattr(sim._renderer, 'draw', lambda *_, **__: frame)
     with pytest.raises(EmptyFrameError):
         sim.render('front')
-
-
-def test_another_thread_is_told_so(sim):
-    sim.reset(0)
-    with ThreadPoolExecutor(1) as pool, pytest.raises(SimulatorError, match='another thread'):
-        pool.submit(sim.render, 'front').result()
-    assert sim.render('front').rgb.any()
 
 
 def test_bad_radius():
