@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+First reading of a bag: everything but pixels.
+
+What moves and when, how cameras are calibrated, and which images there are.
+"""
+
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+import json
+import math
+from typing import Any
+
+from ipt_ros.geometry import PinholeCamera
+from ipt_ros.geometry.transform_tree import TransformTree
+from ipt_training.bags.bag import Bag
+from ipt_training.bags.options import CameraTopics, ReadOptions
+from ipt_training.bags.topics import ODOMETRY, STRING, TF
+import numpy as np
+
+TRUTH = 'ground_truth/scene'
+_SET_BACK = 2_000_000_000  # ns; less is messages that overtook each other
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """
+    What a camera_info message says; `problem` is why it cannot be used, or ''.
+
+    camera: of pictures as they come from the lens (K), which model and coefficients describe.
+    rectified: of pictures whose distortion a driver has taken away already (P).
+    """
+
+    camera: PinholeCamera | None
+    rectified: PinholeCamera | None
+    model: str
+    coefficients: tuple[float, ...]
+    problem: str = ''
+
+
+@dataclass(frozen=True)
+class Sight:
+    """An image that is in the bag: its stamp, log time (both ns) and frame of reference."""
+
+    stamp: int
+    logged: int
+    frame: str
+
+
+@dataclass
+class Epoch:
+    """
+    A time (by the log, ns) in which the clock runs on and the robot keeps its shape and scene.
+
+    calibrations: those of each camera with the log time from which each is good. truth: the
+    simulator's description of the scene, None where there is none.
+    """
+
+    began: int
+    tree: TransformTree
+    calibrations: dict[str, list[tuple[int, Calibration]]] = field(default_factory=dict)
+    images: dict[str, list[Sight]] = field(default_factory=dict)
+    depths: dict[str, list[Sight]] = field(default_factory=dict)
+    truth: dict[str, Any] | None = None
+
+    def calibration(self, camera: str, logged: int) -> Calibration | None:
+        """Return what was known of a camera at a log time, or the first thing to become known."""
+        known = self.calibrations.get(camera)
+        if not known:
+            return None
+        return known[max(0, bisect_right(known, logged, key=lambda item: item[0]) - 1)][1]
+
+
+class Timeline:
+    """Reads a bag once and keeps what is needed to find and place its frames."""
+
+    def __init__(self, bag: Bag, cameras: Mapping[str, CameraTopics], options: ReadOptions):
+        """Read. What had to be left out is counted in `problems`."""
+        self.problems: Counter[str] = Counter()
+        self._options = options
+        self._newest: dict[str, tuple[Epoch, int]] = {}  # by source: its latest stamp, and when
+        self._odometry: list[tuple[Epoch, Any]] = []
+        self._placed: set[str] = set()  # frames that transforms place
+        self.epochs = [Epoch(bag.start, self._new_tree())]
+        topics = bag.topics
+        uses = {t: self._on_tf for t, kind in topics.items() if kind == TF}
+        uses |= {t: self._on_odometry for t, kind in topics.items() if kind == ODOMETRY}
+        uses |= {t: self._on_truth for t, kind in topics.items()
+                 if kind == STRING and t.endswith(TRUTH)}
+        for name, camera in cameras.items():
+            uses[camera.info] = self._for_camera(self._on_info, name)
+            uses[camera.image] = self._for_camera(self._on_image, name)
+            if camera.depth:
+                uses[camera.depth] = self._for_camera(self._on_depth, name)
+        for topic, logged, message in bag.messages(tuple(uses)):
+            uses[topic](topic, logged, message)
+        self._use_odometry()
+
+    @property
+    def _epoch(self) -> Epoch:
+        return self.epochs[-1]
+
+    def _new_tree(self) -> TransformTree:
+        options = self._options
+        return TransformTree(math.inf, options.pose_tolerance, options.max_pose_gap)
+
+    def _begin(self, logged: int, why: str) -> None:
+        """Begin an epoch; what stands still is taken along."""
+        self.problems[f'note: {why}; what comes after is kept apart'] += 1
+        old = self._epoch
+        tree = self._new_tree()
+        for child, (parent, translation, rotation) in old.tree.static_transforms().items():
+            tree.add(parent, child, 0, translation, rotation, static=True)
+        calibrations = {name: known[-1:] for name, known in old.calibrations.items()}
+        self.epochs.append(Epoch(logged, tree, calibrations, truth=old.truth))
+
+    def _advance(self, source: str, stamp: int, logged: int) -> None:
+        """
+        See whether the clock was set back, as by a simulator that starts over.
+
+        Only stamps of one source can tell: those of different ones may come from different clocks.
+        """
+        epoch, newest = self._newest.get(source, (None, stamp))
+        if epoch is self._epoch and newest - stamp > _SET_BACK:
+            self._begin(logged, 'the clock was set back')
+        newest = max(newest, stamp) if epoch is self._epoch else stamp
+        self._newest[source] = (self._epoch, newest)
+
+    @staticmethod
+    def _for_camera(handle, name: str):
+        return lambda topic, logged, message: handle(name, logged, message)
+
+    def _on_tf(self, topic: str, logged: int, message: Any) -> None:
+        static = topic.endswith('_static')
+        for item in message.transforms:
+            parent, child = item.header.frame_id, item.child_frame_id
+            t, q = item.transform.translation, item.transform.rotation
+            translation, rotation = (t.x, t.y, t.z), (q.x, q.y, q.z, q.w)
+            stamp = _nanoseconds(item.header.stamp)
+            if static:
+                known = self._epoch.tree.static_transforms().get(child.lstrip('/'))
+                if known and not (np.allclose(known[1], translation, atol=1e-6)
+                                  and np.isclose(abs(known[2] @ rotation), 1, atol=1e-9)):
+                    self._begin(logged, 'a static transform changed')
+            else:
+                self._advance(child, stamp, logged)
+            self._placed.add(child.lstrip('/'))
+            if not self._epoch.tree.add(parent, child, stamp, translation, rotation, static):
+                self.problems[f'{topic}: a transform is not finite or has no frames'] += 1
+
+    def _on_odometry(self, topic: str, logged: int, message: Any) -> None:
+        self._advance(topic, _nanoseconds(message.header.stamp), logged)
+        self._odometry.append((self._epoch, message))
+
+    def _use_odometry(self) -> None:
+        """Take poses from odometry for frames that no transform places."""
+        for epoch, message in self._odometry:
+            if message.child_frame_id.lstrip('/') in self._placed:
+                continue
+            p, q = message.pose.pose.position, message.pose.pose.orientation
+            if not epoch.tree.add(
+                    message.header.frame_id, message.child_frame_id,
+                    _nanoseconds(message.header.stamp), (p.x, p.y, p.z), (q.x, q.y, q.z, q.w)):
+                self.problems['odometry: a pose is not finite or has no frames'] += 1
+
+    def _on_truth(self, topic: str, logged: int, message: Any) -> None:
+        try:
+            truth = json.loads(message.data)
+            scene = truth['scene'], truth['seed']
+        except (ValueError, KeyError, TypeError):
+            self.problems[f'{topic}: no JSON with scene, seed and objects'] += 1
+            return
+        known = self._epoch.truth
+        if known is not None and (known['scene'], known['seed']) != scene:
+            self._begin(logged, 'the simulated scene changed')
+        self._epoch.truth = truth
+
+    def _on_info(self, camera: str, logged: int, message: Any) -> None:
+        known = self._epoch.calibrations.setdefault(camera, [])
+        calibration = _calibration(message)
+        if not known or known[-1][1] != calibration:
+            known.append((logged, calibration))
+
+    def _on_image(self, camera: str, logged: int, message: Any) -> None:
+        self._note('images', camera, logged, message)
+
+    def _on_depth(self, camera: str, logged: int, message: Any) -> None:
+        self._note('depths', camera, logged, message)
+
+    def _note(self, kind: str, camera: str, logged: int, message: Any) -> None:
+        stamp = _nanoseconds(message.header.stamp)
+        if not stamp:
+            self.problems[f'{camera}: {kind} without a stamp'] += 1
+            return
+        self._advance(f'{camera}/{kind}', stamp, logged)
+        sights = getattr(self._epoch, kind).setdefault(camera, [])
+        if sights and stamp <= sights[-1].stamp:
+            again = 'with a stamp seen before' if stamp == sights[-1].stamp else (
+                'older than the one before')
+            self.problems[f'{camera}: {kind} {again}'] += 1
+            return
+        sights.append(Sight(stamp, logged, message.header.frame_id.lstrip('/')))
+
+
+def _nanoseconds(stamp: Any) -> int:
+    return stamp.sec * 1_000_000_000 + stamp.nanosec
+
+
+def _calibration(info: Any) -> Calibration:
+    """
+    Return what a camera_info message says of pictures as they come from the sensor.
+
+    Of binned or cut pictures K is that of the whole sensor, so those are refused.
+    """
+    k, p, d = info.k, info.p, tuple(float(v) for v in info.d)
+    roi = info.roi
+    problem = ''
+    if max(info.binning_x, info.binning_y) > 1 or roi.width or roi.height or (
+            roi.x_offset or roi.y_offset):
+        problem = 'binned or cut images'
+    try:
+        camera = PinholeCamera(info.width, info.height, *_floats(k[0], k[4], k[2], k[5]))
+        rectified = PinholeCamera(
+            info.width, info.height, *_floats(p[0], p[5], p[2], p[6])) if p[0] > 0 else camera
+    except ValueError as error:
+        camera = rectified = None
+        problem = f'not calibrated ({error})'
+    return Calibration(camera, rectified, info.distortion_model, d, problem)
+
+
+def _floats(*values: Any) -> list[float]:
+    return [float(value) for value in values]
