@@ -129,6 +129,7 @@ def test_path_tracing_rows_are_map_and_views_then_the_side_view(tmp_path):
     assert (example.target == 4).all()
     assert (example.task, example.variant) == ('pt', 'td_ego_dir')
     assert example.questions[0].text.endswith('\n(C) a burner\n(D) a cabinet')
+    assert 'As shown in <img><|image_1|></img>.' in example.questions[0].text
     assert example.think.startswith("Here's what's on my left") and '<image' not in example.think
     assert example.metadata['scene'] == 'FloorPlan25'
 
@@ -140,6 +141,7 @@ def test_real_path_tracing_has_one_image_and_nothing_to_imagine(tmp_path):
         **{name: columns[name] for name in ('question', 'answer', 'choices')}})
     example = one(file)
     assert example.variant == 'td_path_arrow' and example.target is None
+    assert 'left' in example.think
     assert len(example.images) == 1
 
 

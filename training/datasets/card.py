@@ -116,8 +116,11 @@ def _kinds(row: Mapping[str, Any], question: Mapping[str, Any]) -> Iterable[tupl
     yield 'subtask', question['subtask']
     if question['answer']:
         yield 'answer', question['answer']
-    for name in ('count', 'turn', 'side', 'category'):
-        value = question['metadata'].get(name, row.get(name))
+    told = question['metadata']
+    # Path tracing calls the object that is asked for by where it is: seen.
+    for name, value in (('count', told.get('count')), ('turn', told.get('turn', row.get('turn'))),
+                        ('side', told.get('side')), ('length', told.get('bin')),
+                        ('category', told.get('category', told.get('seen')))):
         if isinstance(value, str | int):
             yield name, str(value)
 

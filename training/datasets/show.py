@@ -7,8 +7,10 @@ import json
 from pathlib import Path
 
 from ipt_ros.spatial import Example, LETTERS, Question
+from ipt_ros.spatial.chains import chain_of_thought, ChainError
 from ipt_ros.webpage import document, figure, row
 from ipt_training.datasets.reading import Shard
+import numpy as np
 
 _LEAD = (
     'Examples as a model gets them: pictures with their marks, a question, and with a dashed '
@@ -29,7 +31,7 @@ def page(
 def _article(shard: Shard, index: int, example: Example) -> str:
     scene = example.metadata.get('place') or example.metadata.get('scene', '')
     tags = [example.variant, shard.split, str(scene), f'{shard.path.name} row {index}']
-    questions = '\n'.join(_question(question) for question in example.questions)
+    questions = '\n'.join(_question(example, question) for question in example.questions)
     return f"""<article>
 <header><h2>{escape(example.task.upper())}</h2>
 <span class="tag">{' &middot; '.join(escape(tag) for tag in tags if tag)}</span></header>
@@ -48,8 +50,8 @@ def _pictures(example: Example) -> str:
     return row([*seen, target]) if len(seen) == 1 else row(seen) + row([target])
 
 
-def _question(question: Question) -> str:
-    """Return the whole text as the model gets it, then what is right."""
+def _question(example: Example, question: Question) -> str:
+    """Return the whole text as the model gets it, then what is right, and why."""
     text = '<br>'.join(escape(line) for line in question.text.splitlines())
     choices = ' &nbsp; '.join(
         f'<b>{letter}) {escape(choice)}</b>' if letter == question.answer else
@@ -57,15 +59,24 @@ def _question(question: Question) -> str:
     truth = question.metadata.get('truth', '')
     answer = choices or f'<b>{escape(str(truth))}</b>'
     subtask = f' <span class="tag">{escape(question.subtask)}</span>' if question.subtask else ''
-    chain = question.metadata.get('chain_of_thought')
     return (f'<p class="question">{text}{subtask}</p>\n<p class="choices">{answer}</p>'
-            + _folded('Chain of thought', chain))
+            + _folded('Chain of thought', _chain(example, question)))
+
+
+def _chain(example: Example, question: Question) -> str:
+    """Return the chain of thought that came with the data, else one from the scene, else ''."""
+    given = example.metadata.get('chain_of_thought')
+    if given:
+        return given
+    try:
+        return chain_of_thought(example, question, np.random.default_rng(0)).thought
+    except ChainError:
+        return ''
 
 
 def _details(example: Example) -> str:
     shown = {k: v for k, v in example.metadata.items() if k not in _NOT_SHOWN}
-    return (_folded('Chain of thought', example.metadata.get('chain_of_thought'))
-            + _folded('Metadata', json.dumps(shown, indent=1, ensure_ascii=False)))
+    return _folded('Metadata', json.dumps(shown, indent=1, ensure_ascii=False))
 
 
 def _folded(title: str, text: str | None) -> str:

@@ -149,7 +149,8 @@ def _described(example: Example, split: str, about: Mapping) -> Example:
     """Add what every row says of itself: split, place, truth and poses in one form."""
     first, known = example.questions[0], example.metadata
     poses = known.get('poses') or [
-        known[name] for name in ('pose', 'target_pose') if name in known]
+        *known.get('ego_poses', []),
+        *(known[name] for name in ('pose', 'target_pose', 'side_pose') if name in known)]
     return replace(example, metadata={
         **known,
         **about,

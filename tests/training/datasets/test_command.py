@@ -2,6 +2,7 @@
 """The command `ipt dataset`, as somebody types it."""
 
 import base64
+from dataclasses import replace
 from html.parser import HTMLParser
 import importlib.util
 import json
@@ -184,12 +185,12 @@ def test_show_writes_a_page_with_everything_in_it(small, tmp_path, capsys):
 def test_show_marks_the_right_answer_and_escapes_what_could_be_html(tmp_path):
     rng = np.random.default_rng(0)
     question = TASKS['free'].ask('Is a < b & "c"?', ['<yes>', 'no'])
-    question = type(question)(question.text, question.choices, 'A', metadata={
-        'chain_of_thought': 'First <look>, then think.'})
+    question = replace(question, answer='A')
     image = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     truth = DenseTruth(image[..., 0], image[..., 0].astype(np.uint16))
     save_shard(tmp_path / 'free' / '00000.parquet', [Example(
-        'free', 'x', [image], image, 'Look.', [question], {'scene': 1}, [truth, truth])])
+        'free', 'x', [image], image, 'Look.', [question], 
+        {'scene': 1, 'chain_of_thought': 'First <look>, then think.'}, [truth, truth])])
     assert main(['show', str(tmp_path), '--out', str(tmp_path / 'page.html')]) == 0
     text = (tmp_path / 'page.html').read_text()
     assert '<yes>' not in text and '<look>' not in text

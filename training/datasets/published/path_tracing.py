@@ -3,20 +3,22 @@
 Path tracing as released for evaluation: a map, two views along the path in some variants.
 
 The name of the variant is a folder's or file's name, or the end of ``question_id``. Choices are
-added to the question; its tags ``<image_1>`` and so on stay, as in the training rows.
+added to the question, and its references to images take the form in which the published evaluation
+puts them to a model.
 """
 
 import re
 
-from ipt_ros.spatial import Example, Question
+from ipt_ros.spatial import Example, Question, TASKS
+from ipt_ros.spatial.tasks.path_tracing import side_in
 from ipt_training.datasets.published.layout import Layout
 from ipt_training.datasets.published.rows import Row, with_choices
+import numpy as np
 
 VARIANTS = (
     'td_ego_dir_arrow', 'td_ego_side_arrow', 'td_path_arrow', 'td_ego_dir', 'td_ego_side',
     'td_midpoint', 'dh_midpoint', 'td_path')
 _IMAGE_TAG = re.compile(r'\s*<image_\d+>')
-_THINK = 'I need to imagine the view at midpoint M1:'
 
 
 def _example(row: Row) -> Example:
@@ -31,9 +33,11 @@ def _real_example(row: Row) -> Example:
 def _built(row: Row, images: list, kind: str) -> Example:
     choices = row.texts('choices')
     variant = _variant(row) or f'td_{kind}'
-    described = row.text('sideview_desc') if row.has('sideview_desc') else _THINK
+    text = row.text('question')
+    described = row.cells.get('sideview_desc') or TASKS['pt'].think(
+        np.random.default_rng(row.index), side_in(text))
     question = Question(
-        text=with_choices(row.text('question'), choices),
+        text=with_choices(text, choices, TASKS['pt'].format_question),
         choices=choices,
         answer=row.letter('answer', choices),
         subtask=variant,
