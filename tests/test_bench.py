@@ -31,6 +31,8 @@ def test_model_figures_are_of_runs_that_happened(tiny_checkpoint):
 
 @pytest.mark.ros
 @pytest.mark.slow
-def test_bridge_figure_counts_frames_that_arrived(ros_domain, monkeypatch):
+def test_bridge_figures_are_of_frames_that_were_drawn_and_arrived(ros_domain, monkeypatch):
     monkeypatch.setattr(bridge, 'SECONDS', 2.0)
-    assert next(iter(bridge.measure().values())) > 0
+    alone, through, share = bridge.measure().values()
+    assert alone > 0 and through > 0
+    assert share == pytest.approx(through / alone)

@@ -135,9 +135,6 @@ class SimBridge(Node):
             self.create_service(GroundTruth, '~/ground_truth', self._on_ground_truth),
         ]
 
-    def _optical_frame(self, camera: str) -> str:
-        return f'{self._settings.frame_prefix}{camera}_optical_frame'
-
     def _stamp(self):
         """Return the stamp of the present moment of the simulation."""
         if self._clock_pub is None:
@@ -206,12 +203,15 @@ class SimBridge(Node):
         transforms = [
             link(self._settings.map_frame, self._odom_frame, np.eye(4)),
             link(self._settings.map_frame, header.frame_id, plan.world_from_optical)]
+        self._infos = {}  # of each camera; only their stamps change from frame to frame
         for spec in self._sim.cameras:
+            optical = f'{self._settings.frame_prefix}{spec.name}_optical_frame'
+            self._infos[spec.name] = camera_info(spec.intrinsics, Header(frame_id=optical))
             camera = f'{self._settings.frame_prefix}{spec.name}_link'
             in_camera = np.linalg.inv(spec.camera_in_base) @ spec.optical_in_base
             transforms += [
                 link(self._base_frame, camera, spec.camera_in_base),
-                link(camera, self._optical_frame(spec.name), in_camera)]
+                link(camera, optical, in_camera)]
         self._static_pub.publish(TFMessage(transforms=transforms))
 
         truth = scene_truth(self._sim, self._settings.backend, self._seed)
@@ -231,21 +231,22 @@ class SimBridge(Node):
     def _publish_frames(self) -> None:
         """Draw each camera that somebody subscribes to; camera_info always goes out."""
         stamp = self._stamp()
-        for spec in self._sim.cameras:
-            if isinstance(self._sim, RandomizedSimulator) and self._sim.is_lost(spec.name):
+        for name, info in self._infos.items():
+            if isinstance(self._sim, RandomizedSimulator) and self._sim.is_lost(name):
                 self._lost_frames += 1
                 continue
-            header = Header(stamp=stamp, frame_id=self._optical_frame(spec.name))
-            image_pub, depth_pub = self._image_pubs[spec.name], self._depth_pubs[spec.name]
+            info.header.stamp = stamp
+            header = info.header
+            image_pub, depth_pub = self._image_pubs[name], self._depth_pubs[name]
             wants_image = image_pub.get_subscription_count() > 0
             wants_depth = depth_pub.get_subscription_count() > 0
             if wants_image or wants_depth:
-                frame = self._sim.render(spec.name, depth=wants_depth, instance=False)
+                frame = self._sim.render(name, depth=wants_depth, instance=False)
                 if wants_image:
                     image_pub.publish(from_rgb(frame.rgb, header))
                 if wants_depth:
                     depth_pub.publish(from_depth(frame.depth, header))
-            self._info_pubs[spec.name].publish(camera_info(spec.intrinsics, header))
+            self._info_pubs[name].publish(info)
         self._frame_meter.add(monotonic())
 
     def _check_rates(self) -> DiagnosticStatus:

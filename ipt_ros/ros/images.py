@@ -75,7 +75,9 @@ def _message(image: np.ndarray, encoding: str, header: Header | None) -> Image:
     message.is_bigendian = 0
     message.step = image.strides[0]
     # array.array is what rclpy keeps inside: any other type is copied element by element.
-    message.data = array('B', image.tobytes())
+    data = array('B')
+    data.frombytes(memoryview(image).cast('B'))
+    message.data = data
     return message
 
 
