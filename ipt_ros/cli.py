@@ -78,6 +78,7 @@ def build_parser() -> argparse.ArgumentParser:
     ask.add_argument('--out', type=Path, help='folder for what the model saw and imagined')
 
     forwarded('verify', 'ipt_ros.bagel.verify', 'compare the model with golden numbers')
+    forwarded('scene', 'ipt_sim.export_command', 'write rooms as a Habitat scene data set')
     forwarded('collect', 'ipt_ros.collect.command', 'drive robots and record what they see')
     forwarded('bag', 'ipt_ros.bags.command', 'look into bags, repair bags')
     forwarded('dataset', 'ipt_training.datasets.command', 'build a data set, or look at one')

@@ -14,13 +14,27 @@ from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 # Arguments that replace a parameter of sim_params_file where they are given, and their types.
-OVERRIDES = {'seed': int, 'randomization': str}
+OVERRIDES = {
+    'backend': str, 'scene': str, 'scene_dataset': str, 'seed': int, 'randomization': str}
 
 
 def generate_launch_description():
     """Start the imagination node as on a robot, and the simulator in place of its drivers."""
     share = get_package_share_directory('ipt_ros')
     return LaunchDescription([
+        DeclareLaunchArgument(
+            'backend', default_value='',
+            description='Simulator: mujoco, or habitat (docs/habitat.md). Empty: as in '
+                        'sim_params_file.'),
+        DeclareLaunchArgument(
+            'scene', default_value='',
+            description='With habitat: files, or names in scene_dataset, or all, separated by '
+                        'commas; seed chooses one. Empty: as in sim_params_file, where it means '
+                        'the room generated from the seed.'),
+        DeclareLaunchArgument(
+            'scene_dataset', default_value='',
+            description='With habitat: a *.scene_dataset_config.json. Empty: as in '
+                        'sim_params_file.'),
         DeclareLaunchArgument(
             'seed', default_value='',
             description='Scene of the simulator; scenes from 1000000 on were not trained on. '

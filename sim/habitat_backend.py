@@ -20,7 +20,7 @@ from ipt_sim.export import read_truth, ROBOT_HEIGHT, ROBOT_RADIUS, RoomTruth
 from ipt_sim.habitat_frames import to_world
 from ipt_sim.habitat_navmesh import is_for_robot, navmesh_settings, NavmeshFloor, snake_case
 from ipt_sim.habitat_renderer import HabitatRenderer, Lens, sensor_spec
-from ipt_sim.habitat_scenes import find_scenes, SceneSource
+from ipt_sim.habitat_scenes import find_scenes, scene_name, SceneSource
 from ipt_sim.habitat_semantics import Annotation, look_up, read_annotations, scene_objects
 from ipt_sim.protocol import (
     BackendUnavailableError,
@@ -112,7 +112,7 @@ class HabitatSimulator:
         self._objects: list[SceneObject] = []
         self._table = np.zeros(1, np.int32)
         self._bounds = (0.0, 0.0, 0.0, 0.0)
-        self._pose = Pose2D(0.0, 0.0)
+        self._pose, self._seed = Pose2D(0.0, 0.0), 0
 
     @property
     def cameras(self) -> tuple[CameraSpec, ...]:
@@ -126,9 +126,13 @@ class HabitatSimulator:
 
     @property
     def scene_name(self) -> str:
-        """The scene that the seed chose. Raises SimulatorError before the first reset."""
+        """
+        The name of the scene that the seed chose; several seeds may choose the same one.
+
+        Raises SimulatorError before the first reset.
+        """
         self._require_scene()
-        return self._loaded.scene_id
+        return scene_name(self._loaded.scene_id)
 
     # Scenes
 
@@ -140,16 +144,29 @@ class HabitatSimulator:
         return self._sources[seed % len(self._sources)]
 
     def reset(self, seed: int) -> None:
-        """Load the scene of this seed and put the robot at its start."""
+        """
+        Load the scene of this seed and put the robot at its start.
+
+        Raises SceneError for a scene that cannot be used; the one before it is there again then.
+        """
         if seed < 0:
             raise ValueError(f'a scene seed must not be negative, got {seed}')
         self._require_open()
-        source = self._source(seed)
+        before = (self._loaded, self._seed, self._pose) if self._floor is not None else None
+        try:
+            self._enter(self._source(seed), seed)
+        except SceneError:
+            if before is not None:
+                self._enter(*before[:2])
+                self._pose = before[2]
+            raise
+
+    def _enter(self, source: SceneSource, seed: int) -> None:
         self._floor = None  # what is half done when something fails must not pass for a scene
         if source != self._loaded:
             self._loaded = self._renderer = None
             self._load(source)
-        self._pose = self._start(seed)
+        self._pose, self._seed = self._start(seed), seed
 
     def _load(self, source: SceneSource) -> None:
         truth = read_truth(source.file) if source.file else None

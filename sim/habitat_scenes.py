@@ -55,6 +55,16 @@ def find_scenes(scene: str, scene_dataset: str = '') -> tuple[SceneSource, ...]:
     return tuple(found)
 
 
+def scene_name(scene_id: str) -> str:
+    """
+    Return what people call a scene: its file without folders and endings.
+
+    >>> scene_name('/data/hm3d/val/00800-TEEsavR23oF/TEEsavR23oF.basis.glb')
+    'TEEsavR23oF'
+    """
+    return Path(scene_id).name.split('.', 1)[0]
+
+
 def _list_dataset(scene_dataset: str) -> list[Path]:
     """Return the scenes that a data set's configuration points to, sorted by name."""
     path = Path(scene_dataset)
@@ -104,9 +114,8 @@ def _named(name: str, listed: list[Path], scene_dataset: str, dataset: str) -> S
     """Find a name the way Habitat does: it is part of a file's name or path."""
     for exact in (True, False):
         for path in listed:
-            stem = path.name.split('.', 1)[0]
-            if name in (stem, path.name) if exact else name in str(path):
+            if name in (scene_name(path.name), path.name) if exact else name in str(path):
                 return SceneSource(path.name, dataset, path)
-    some = ', '.join(path.name.split('.', 1)[0] for path in listed[:5]) or 'none that is there'
+    some = ', '.join(scene_name(path.name) for path in listed[:5]) or 'none that is there'
     raise SceneError(
         f'the data set {scene_dataset} has no scene "{name}"; it lists {len(listed)}: {some}')

@@ -10,14 +10,15 @@ def scene_truth(simulator: Simulator, backend: str, seed: int, scene: str = '') 
     """
     Return everything in the present scene.
 
-    scene: name of the scene where a backend has names; by default the seed's. The result has
-    `backend`, `scene`, `seed`, `bounds` (xmin, ymin, xmax, ymax of the floor, m) and `objects`,
-    each with `id`, `class`, `color`, `position` (m, centre), `size` (m, along its own axes), `yaw`
-    (rad) and `structural`. All in the world frame, which is the bridge's map frame.
+    scene: name of the scene; by default the backend's own, or the seed's where it has none.
+    The result has `backend`, `scene`, `seed`, `bounds` (xmin, ymin, xmax, ymax of the floor, m)
+    and `objects`, each with `id`, `class`, `color`, `position` (m, centre), `size` (m, along its
+    own axes), `yaw` (rad) and `structural`. All in the world frame, which is the bridge's map
+    frame.
     """
     return {
         'backend': backend,
-        'scene': scene or f'{backend}_{seed}',
+        'scene': scene or getattr(simulator, 'scene_name', f'{backend}_{seed}'),
         'seed': seed,
         'bounds': [float(value) for value in simulator.room_bounds()],
         'objects': [

@@ -8,6 +8,7 @@ from pathlib import Path
 import subprocess
 import sys
 
+from ipt_ros.cli import main
 from ipt_ros.geometry import Pose2D
 from ipt_sim import CameraSpec, make_simulator, SceneError
 from ipt_sim.export import export_scene, read_truth, room_name, room_truth
@@ -300,3 +301,26 @@ def test_patterns_change_looks_and_nothing_else():
     numbers = dict(enumerate(range(1, len(scene.items) + 1)))
     assert render_glb(scene, numbers) != render_glb(changed, numbers)
     assert semantic_glb(scene, numbers) == semantic_glb(changed, numbers)
+
+
+class TestCommand:
+
+    def test_exports_rooms_and_names_the_data_set(self, tmp_path, capsys):
+        wish = ['--seed', '7', '--count', '2', '--out', str(tmp_path)]
+        assert main(['scene', 'export', *wish]) == 0
+        said = capsys.readouterr().out
+        dataset = tmp_path / 'rooms.scene_dataset_config.json'
+        assert str(dataset) in said
+        assert [source.scene_id.split('.')[0] for source in find_scenes('all', str(dataset))] == [
+            room_name(7), room_name(8)]
+
+    @pytest.mark.parametrize('wrong', [['--seed', '-1'], ['--seed', '0', '--count', '0'], []])
+    def test_impossible_wishes(self, wrong, tmp_path, capsys):
+        with pytest.raises(SystemExit):
+            main(['scene', 'export', '--out', str(tmp_path), *wrong])
+        assert '--seed' in capsys.readouterr().err
+
+    def test_a_folder_that_cannot_be_written(self, tmp_path, capsys):
+        (tmp_path / 'file').touch()
+        assert main(['scene', 'export', '--seed', '1', '--out', str(tmp_path / 'file')]) == 1
+        assert 'cannot be written' in capsys.readouterr().err

@@ -95,7 +95,7 @@ def test_an_exported_data_set_loads_by_name_and_seeds_choose(dataset):
         for seed in range(3):
             sim.reset(seed)
             truth = room_truth(generate_scene(SEEDS[seed % 2]))
-            assert sim.scene_name.startswith(room_name(truth.seed))
+            assert sim.scene_name == room_name(truth.seed)
             assert sim.objects() == list(truth.objects)
             assert sim.pose == truth.start
 
@@ -144,6 +144,20 @@ def test_a_scene_without_semantics_can_be_seen_but_not_asked(dataset, tmp_path):
         assert sim.render('front', instance=False).rgb.std() > 5
         with pytest.raises(SceneError, match='instance=False'):
             sim.render('front')
+
+
+def test_after_a_scene_that_cannot_be_loaded_the_one_before_is_there(dataset, tmp_path):
+    good = dataset.parent / 'stages' / f'{room_name(SEEDS[0])}.stage_config.json'
+    bad = tmp_path / 'void.stage_config.json'
+    bad.write_text(json.dumps(json.loads(good.read_text()) | {'render_asset': 'missing.glb'}))
+    with make_simulator('habitat', scene=f'{good},{bad}') as sim:
+        sim.reset(0)
+        sim.step(0.5, 0.4, 0.3)
+        before, pose = sim.render('front').rgb, sim.pose
+        with pytest.raises(SceneError):
+            sim.reset(1)
+        assert sim.pose == pose
+        np.testing.assert_array_equal(sim.render('front').rgb, before)
 
 
 def test_a_robot_too_large_for_the_room_is_told_so(dataset):
