@@ -100,7 +100,7 @@ PT_HEADING = (
 )
 PT_SIDE = (
     'With that heading, my {side} is {toward} on the map.',
-    'So {side} of me is what lies {toward} of M1 on the map.',
+    'So what is on my {side} lies {toward} from M1 on the map.',
     'My {side} side then points {toward}.',
 )
 PT_SEEN = (

@@ -35,6 +35,44 @@ def test_subtasks(before, after, distances, expected):
     assert RULES.subtasks(before, after, *distances) == expected
 
 
+def _span(low: float, width: float, height: float, area: float) -> Sighting:
+    return Sighting(area, low + width / 2, height, low, low + width)
+
+
+views = st.builds(_span, st.floats(0, 0.6), st.floats(0, 0.4), st.floats(0, 1),
+                  st.floats(0.003, 0.1))
+
+
+def _mirrored(seen: Sighting) -> Sighting:
+    return replace(seen, u=1 - seen.u, u_min=1 - seen.u_max, u_max=1 - seen.u_min)
+
+
+@given(views, views, st.floats(0.5, 5.5), st.floats(0.5, 5.5))
+def test_mirrored_views_swap_sides_and_nothing_else(before, after, was, will):
+    swap = str.maketrans({'L': 'right', 'R': 'left'})
+    found = RULES.subtasks(before, after, was, will)
+    swapped = [name.replace('left', 'L').replace('right', 'R').translate(swap) for name in found]
+    assert RULES.subtasks(_mirrored(before), _mirrored(after), was, will) == swapped
+
+
+@given(views, views, st.floats(0.5, 5.5), st.floats(0.5, 5.5))
+def test_the_way_back_has_the_opposite_distance_question(before, after, was, will):
+    there = RULES.subtasks(before, after, was, will)
+    back = RULES.subtasks(after, before, will, was)
+    assert len(there) == len(back) <= 2
+    assert ('distance_change_closer' in there) == ('distance_change_further' in back)
+    for name in there:
+        if name.startswith('distance'):
+            assert abs(will - was) >= 0.5 and max(was, will) <= 5
+
+
+@given(views, views, st.floats(0.5, 5.5), st.floats(0.5, 5.5), st.floats(1, 5))
+def test_a_larger_object_never_loses_a_question(before, after, was, will, factor):
+    larger = [replace(seen, area=seen.area * factor) for seen in (before, after)]
+    assert set(RULES.subtasks(before, after, was, will)) <= set(
+        RULES.subtasks(*larger, was, will))
+
+
 def test_margins_are_the_published_pixels():
     assert RULES.edge_margin * 1024 == RULES.side_margin * 1024 == 150
 

@@ -8,10 +8,13 @@ import importlib.util
 import math
 from pathlib import Path
 
+from hypothesis import given
+from hypothesis import strategies as st
 from ipt_ros.spatial import DenseTruth, Example, LETTERS
 from ipt_training.examples import ExampleOptions, ExampleSource
 from ipt_training.store import load_examples, save_shard
 from ipt_training.verification import keep_fair, RULES, unjudged, verify_example
+from ipt_training.verification.evidence import owner
 import numpy as np
 import pytest
 
@@ -21,8 +24,9 @@ box_world = importlib.util.module_from_spec(_spec)
 _spec.loader.exec_module(box_world)
 
 SMALL = replace(
-    ExampleOptions(), supersample=1, pet_pixels=64, mvc_pixels=48, map_pixels=64, verified=False,
-    pet_variants=('no_arrow', 'with_arrow'))
+    ExampleOptions(), supersample=1, pet_pixels=64, mvc_pixels=48, map_pixels=64, pt_pixels=64,
+    pt_multi_pixels=48, verified=False, pet_variants=('no_arrow', 'with_arrow'),
+    pt_variants=('td_path', 'td_path_arrow', 'td_ego_dir'))
 
 
 @pytest.fixture(scope='module')
@@ -30,8 +34,8 @@ def examples():
     """Return examples by variant, made without verification."""
     source = ExampleSource(box_world.BoxWorld(), 40, SMALL)
     made: dict[str, list[Example]] = {}
-    for task, number in (('pet', 8), ('mvc', 8)):
-        for index in range(number):
+    for task, indices in (('pet', range(8)), ('mvc', range(8)), ('pt', range(0, 36, 3))):
+        for index in indices:
             for example in source.make_variants(task, index):
                 made.setdefault(example.variant, []).append(example)
     return made
@@ -61,12 +65,17 @@ def other(example: Example) -> str:
 
 def test_generated_examples_pass_and_every_rule_judges_some(examples):
     judged = set()
+    gives_away = 0
     for made in examples.values():
         for example in made:
-            assert verify_example(example) == []
+            broken = verify_example(example)
+            # The generator of walks does not look at what the views ahead show.
+            gives_away += broken == ['one input alone gives the answer away']
+            assert broken == [] or example.variant == 'td_ego_dir' and gives_away
             judged |= {(example.task, name) for name in RULES[example.task]} - {
                 (example.task, name) for name in unjudged(example)}
-    assert judged == {(task, name) for task in ('pet', 'mvc') for name in RULES[task]}
+    assert judged == {(task, name) for task in ('pet', 'mvc', 'pt') for name in RULES[task]}
+    assert gives_away < 3
 
 
 @pytest.mark.parametrize('variant', ['no_arrow', 'with_arrow'])
@@ -193,6 +202,91 @@ def test_an_answer_without_its_choice_in_the_text_is_found(examples):
         'choices do not hold one right answer']
 
 
+@pytest.mark.parametrize('variant', ['td_path', 'td_path_arrow'])
+@pytest.mark.parametrize('part', ['path', 'arrow', 'waypoint 1'])
+def test_a_map_without_one_of_its_marks_is_found(examples, variant, part):
+    example = pick(examples, variant)
+    labels = example.dense[0].classes == example.metadata['classes'].index(part)
+    example.images[0][labels] = (255, 0, 255)  # unlike any mark, and any mixture with its outline
+    gone = labels.any()
+    assert gone == (part != 'arrow' or variant == 'td_path_arrow')
+    assert verify_example(example) == (['marks are not seen'] if gone else [])
+
+
+def test_a_map_turned_around_is_found(examples):
+    example = pick(examples, 'td_path')
+    example.metadata['map']['yaw'] += math.pi / 2
+    assert 'marks are not seen' in verify_example(example)
+
+
+def test_another_answer_to_a_walk_is_found(examples):
+    example = pick(examples, 'td_path')
+    assert verify_example(answered(example, other(example))) == ['answer is not true by geometry']
+
+
+def test_a_distractor_in_the_side_view_is_found(examples):
+    example = pick(examples, 'td_path')
+    distractor = example.questions[0].metadata['distractors'][0]
+    example.dense[-1].classes[3, 3] = example.metadata['classes'].index(distractor)
+    assert verify_example(example) == ['a distractor is in the imagination']
+
+
+def test_an_answer_that_the_side_view_does_not_show_is_found(examples):
+    example = pick(examples, 'td_path_arrow')
+    classes = example.dense[-1].classes
+    label = example.metadata['classes'].index(example.questions[0].metadata['seen'])
+    classes[classes == label] = 0
+    assert verify_example(example) == ['answer is not in the imagination']
+
+
+def test_a_map_with_the_answer_alone_gives_it_away(examples):
+    example = pick(examples, 'td_path')
+    classes = example.dense[0].classes
+    for name in example.questions[0].metadata['distractors']:
+        classes[classes == example.metadata['classes'].index(name)] = 0
+    assert verify_example(example) == ['one input alone gives the answer away']
+
+
+def test_a_look_to_the_other_side_is_found(examples):
+    example = pick(examples, 'td_path')
+    example.metadata['side_pose'][2] += math.pi
+    broken = verify_example(example)
+    assert broken[0] == 'side is not the one asked'
+    assert 'answer is not true by geometry' in broken
+
+
+def test_a_midpoint_elsewhere_or_a_walk_the_other_way_is_found(examples):
+    example = pick(examples, 'td_path')
+    example.metadata['direction'] = example.metadata['direction'][::-1]
+    assert verify_example(example) == ['midpoint is not half way']
+    example = pick(examples, 'td_path')
+    example.metadata['path'] = example.metadata['path'][:len(example.metadata['path']) // 2]
+    assert 'midpoint is not half way' in verify_example(example)
+
+
+boxes = st.builds(
+    lambda x, y, z, size, yaw: {
+        'position': [x, y, z], 'size': list(size), 'yaw': yaw},
+    *[st.floats(-4, 4)] * 3, st.tuples(*[st.floats(0.05, 2)] * 3), st.floats(-4, 4))
+
+
+@given(boxes, st.tuples(*[st.floats(-0.5, 0.5)] * 3), st.integers(0, 2), st.floats(0.2, 2))
+def test_a_point_belongs_to_the_box_it_lies_in(box, inside, axis, beyond):
+    def world(along: np.ndarray) -> np.ndarray:
+        c, s = math.cos(box['yaw']), math.sin(box['yaw'])
+        x, y, z = along
+        return np.array([[x * c - y * s, x * s + y * c, z]]) + box['position']
+
+    along = np.array(inside) * box['size']
+    objects = [box | {'id': 5}, box | {'id': 6, 'position': [90.0, 0.0, 0.0]}]
+    assert owner(world(along), objects).tolist() == [5]
+    flat = world(along)
+    flat[:, 2] = np.nan  # a map does not tell heights
+    assert owner(flat, objects).tolist() == [5]
+    along[axis] = box['size'][axis] / 2 + beyond
+    assert owner(world(along), objects).tolist() == [0]
+
+
 def test_only_what_passes_is_kept_and_the_rest_is_counted_by_rule(examples):
     example = next(e for made in (examples['no_arrow'], examples['with_arrow']) for e in made
                    if len(e.questions) > 1)
@@ -211,12 +305,16 @@ def test_rules_hold_back_where_an_example_carries_no_truth(examples):
     bare = replace(pick(examples, 'no_arrow'), dense=[], metadata={})
     assert verify_example(bare) == []
     assert set(RULES['pet']) - set(unjudged(bare)) == {'choices do not hold one right answer'}
+    request = replace(bare.questions[0], choices=[], answer='', metadata={})
+    for task in ('pet', 'mvc', 'pt'):
+        asked = replace(bare, task=task, questions=[request])
+        assert verify_example(asked) == [] and unjudged(asked) == list(RULES[task])
     free = replace(bare, task='free')
     assert verify_example(free) == [] and unjudged(free) == []
 
 
 def test_stored_examples_are_judged_as_fresh_ones(examples, tmp_path):
-    for variant, kind in (('no_arrow', 'relative'), ('rotation', '')):
+    for variant, kind in (('no_arrow', 'relative'), ('rotation', ''), ('td_path_arrow', '')):
         good = pick(examples, variant, kind)
         bad = answered(good, other(good))
         save_shard(tmp_path / good.task / '00000.parquet', [good, bad])

@@ -19,6 +19,7 @@ from dataclasses import replace
 from ipt_ros.spatial import Example, LETTERS, Question, TASKS
 from ipt_training.verification.counting import COUNTING_RULES
 from ipt_training.verification.evidence import Evidence
+from ipt_training.verification.path_tracing import PATH_TRACING_RULES
 from ipt_training.verification.perspective import PERSPECTIVE_RULES
 
 # True: holds. False: broken. None: the example does not carry what it takes to say.
@@ -42,6 +43,7 @@ RULES: dict[str, dict[str, Rule]] = {
     for task, rules in (
         ('pet', PERSPECTIVE_RULES),
         ('mvc', COUNTING_RULES),
+        ('pt', PATH_TRACING_RULES),
     )
 }
 
@@ -78,19 +80,25 @@ def unjudged(example: Example) -> list[str]:
     """Return the rules that cannot judge an example for want of what they need."""
     evidence = Evidence.of(example)
     return [
-        name for name, holds in RULES.get(example.task, {}).items()
-        if all(holds(evidence, question) is None for question in example.questions)
+        name for name, rule in RULES.get(example.task, {}).items()
+        if all(_verdict(rule, evidence, question) is None for question in example.questions)
     ]
 
 
 def _broken(example: Example, questions: Sequence[Question]) -> list[str]:
     evidence = Evidence.of(example)
     return [
-        name for name, holds in RULES.get(example.task, {}).items()
-        # numpy's booleans are never `False` itself.
-        if any(verdict is not None and not verdict
-               for verdict in (holds(evidence, question) for question in questions))
+        name for name, rule in RULES.get(example.task, {}).items()
+        if any(_verdict(rule, evidence, question) is False for question in questions)
     ]
+
+
+def _verdict(rule: Rule, evidence: Evidence, question: Question) -> bool | None:
+    try:
+        verdict = rule(evidence, question)
+    except KeyError:  # of metadata that other makers of examples do not write
+        return None
+    return None if verdict is None else bool(verdict)
 
 
 __all__ = ['RULES', 'Evidence', 'Rule', 'keep_fair', 'unjudged', 'verify_example']

@@ -26,19 +26,27 @@ def _headings_go_round(evidence: Evidence, question: Question) -> bool | None:
         for before, after in zip(poses, poses[1:]))
 
 
+def _count(question: Question) -> int | None:
+    """Return the answer; None for a question without one or about something else."""
+    text = question.answer_choice if question.answer else ''
+    return int(text) if text.isdecimal() else None
+
+
 def _choices_are_near(evidence: Evidence, question: Question) -> bool | None:
-    try:
-        numbers = [int(choice) for choice in question.choices]
-        truth = int(question.answer_choice)
-    except ValueError:
-        return False
+    truth = _count(question)
+    if truth is None:
+        return None
+    numbers = [int(choice) for choice in question.choices]
     return min(numbers) >= 0 and all(abs(number - truth) <= 2 for number in numbers)
 
 
 def _agrees(evidence: Evidence, question: Question, pictures: range) -> bool | None:
     """Tell whether the answer lies between what is well seen and what is seen at all."""
+    count = _count(question)
+    if count is None:
+        return None
     best: dict[int, float] = {}
-    name = question.metadata.get('category', '')
+    name = question.metadata['category']
     for picture in pictures:
         shown = evidence.shown(picture, name)
         if shown is None:
@@ -48,7 +56,7 @@ def _agrees(evidence: Evidence, question: Question, pictures: range) -> bool | N
         for key, sighting in shown.objects.items():
             best[key] = max(best.get(key, 0.0), sighting.area)
     clear = sum(area >= _COARSE * _AREA for area in best.values())
-    return clear <= int(question.answer_choice) <= len(best)
+    return clear <= count <= len(best)
 
 
 def _views_agree(evidence: Evidence, question: Question) -> bool | None:
@@ -61,21 +69,19 @@ def _map_agrees(evidence: Evidence, question: Question) -> bool | None:
 
 
 def _views_and_map_show_the_same(evidence: Evidence, question: Question) -> bool | None:
-    seen = evidence.example.metadata.get('seen')
-    if seen is None:
+    seen, count = evidence.example.metadata['seen'], _count(question)
+    if count is None:
         return None
-    rows = [row for row in seen if row['name'] == question.metadata.get('category')]
-    return len(rows) == int(question.answer_choice) and all(
-        row['views'] and row['map_area'] for row in rows)
+    rows = [row for row in seen if row['name'] == question.metadata['category']]
+    return len(rows) == count and all(row['views'] and row['map_area'] for row in rows)
 
 
 def _one_view_is_not_enough(evidence: Evidence, question: Question) -> bool | None:
-    seen = evidence.example.metadata.get('seen')
-    count = int(question.answer_choice)
-    if seen is None or count == 1:
+    seen, count = evidence.example.metadata['seen'], _count(question)
+    if count is None or count < 2:
         return None
     in_view = Counter(
-        sighting['view'] for row in seen if row['name'] == question.metadata.get('category')
+        sighting['view'] for row in seen if row['name'] == question.metadata['category']
         for sighting in row['views'])
     return max(in_view.values(), default=0) < count
 

@@ -14,7 +14,6 @@ from ipt_ros.geometry import (
     compose,
     OPTICAL_IN_BODY,
     OrthographicCamera,
-    PinholeCamera,
     Pose2D,
     rotation_from_yaw_pitch,
     transform_points,
@@ -44,41 +43,58 @@ class Shown:
 class Evidence:
     """What an example carries to be checked by; everything is None where it is not there."""
 
-    def __init__(self, example: Example, poses: Sequence[Pose2D | None]):
-        """Take a pose for each input image and the target; None for a map or what is unknown."""
+    def __init__(self, example: Example, places: Sequence[Pose2D | dict | None]):
+        """Take for each input and the target a pose, a map {center, yaw, size}, or None."""
         self.example = example
+        self.places = places
         known = example.metadata
-        self._poses = poses
         self._camera = known.get('camera')
-        self._map = known.get('map')
         self._shown: dict[tuple[int, str], Shown | None] = {}
         self.objects: dict[int, dict] | None = (
             {row['id']: row for row in known['objects']} if 'objects' in known else None)
 
     @classmethod
     def of(cls, example: Example) -> 'Evidence':
-        """Find the poses of an example's pictures in its metadata."""
+        """Find in an example's metadata where its pictures were taken."""
         known = example.metadata
         if example.task == 'pet':
             told = [known.get('pose'), known.get('target_pose')]
         elif example.task == 'mvc':
-            told = [*known.get('poses', [None] * len(example.images)), None]
+            told = [*known.get('poses', []), known.get('map')]
+        elif example.task == 'pt':
+            told = [known.get('map'), *known.get('ego_poses', []), known.get('side_pose')]
         else:
+            told = []
+        if len(told) != len(example.images) + 1:
             told = [None] * (len(example.images) + 1)
-        return cls(example, [None if pose is None else Pose2D(*pose) for pose in told])
+        return cls(example, [
+            Pose2D(*place) if isinstance(place, Sequence) else place for place in told])
 
     def pose(self, picture: int) -> Pose2D | None:
-        """Return where a picture was taken from."""
-        return self._poses[picture]
+        """Return where a first-person view was taken from."""
+        place = self.places[picture]
+        return place if isinstance(place, Pose2D) else None
 
     def spec(self, picture: int) -> CameraSpec | None:
         """Return the camera of a first-person view."""
-        if self._camera is None or self._poses[picture] is None:
+        if self._camera is None or self.pose(picture) is None:
             return None
-        image = [*self.example.images, self.example.target][picture]
-        height, width = image.shape[:2]
+        height, width = self._shape(picture)
         return CameraSpec(
             'view', width, height, self._camera['hfov'], (0.0, 0.0, self._camera['height']))
+
+    def from_above(self, picture: int) -> tuple[OrthographicCamera, np.ndarray] | None:
+        """Return a map's camera and its pose (4x4, at height 0)."""
+        chart = self.places[picture]
+        if not isinstance(chart, dict):
+            return None
+        height, width = self._shape(picture)
+        downwards = rotation_from_yaw_pitch(chart['yaw'], math.pi / 2) @ OPTICAL_IN_BODY
+        return (OrthographicCamera(width, height, chart['size'] / width),
+                compose(downwards, (*chart['center'], 0.0)))
+
+    def _shape(self, picture: int) -> tuple[int, int]:
+        return [*self.example.images, self.example.target][picture].shape[:2]
 
     def shown(self, picture: int, name: str) -> Shown | None:
         """Return what a picture (inputs, then the target) shows of a class."""
@@ -101,7 +117,7 @@ class Evidence:
             return None
         owners = [row for row in self.objects.values() if row['name'] == name]
         instance = np.zeros(truth.classes.shape, np.int32)
-        instance[rows, columns] = _owner(points, owners)
+        instance[rows, columns] = owner(points, owners)
         return Shown(
             sightings(instance), float((instance[rows, columns] == 0).sum() / instance.size))
 
@@ -109,32 +125,24 @@ class Evidence:
         self, picture: int, truth: DenseTruth, rows: np.ndarray, columns: np.ndarray,
     ) -> np.ndarray | None:
         """Return the world points (N, 3) of pixels; on a map all heights are NaN."""
-        height, width = truth.classes.shape
         uv = np.column_stack([columns, rows])
-        depth = truth.depth_mm[rows, columns] / 1000.0
-        pose = self._poses[picture]
-        if pose is None:
-            if self._map is None or picture < len(self.example.images):
-                return None
-            return _map_points(self._map, width, height, uv)
+        above = self.from_above(picture)
+        if above is not None:
+            camera, pose = above
+            points = transform_points(pose, camera.deproject(uv, np.zeros(len(uv))))
+            points[:, 2] = np.nan
+            return points
         spec = self.spec(picture)
         if spec is None:
             return None
-        camera = PinholeCamera.from_hfov(width, height, spec.hfov)
-        return transform_points(pose.matrix @ spec.optical_in_base, camera.deproject(uv, depth))
+        depth = truth.depth_mm[rows, columns] / 1000.0
+        return transform_points(
+            self.pose(picture).matrix @ spec.optical_in_base,
+            spec.intrinsics.deproject(uv, depth))
 
 
-def _map_points(chart: dict, width: int, height: int, uv: np.ndarray) -> np.ndarray:
-    camera = OrthographicCamera(width, height, chart['size'] / width)
-    downwards = rotation_from_yaw_pitch(chart['yaw'], math.pi / 2) @ OPTICAL_IN_BODY
-    points = transform_points(
-        compose(downwards, (*chart['center'], 0.0)), camera.deproject(uv, np.zeros(len(uv))))
-    points[:, 2] = np.nan
-    return points
-
-
-def _owner(points: np.ndarray, objects: Sequence[dict]) -> np.ndarray:
-    """Return the id of the object whose box is nearest to each point, 0 beyond the slack."""
+def owner(points: np.ndarray, objects: Sequence[dict]) -> np.ndarray:
+    """Return the id of the object whose box is nearest to each of (N, 3) points, 0 if none is."""
     if not objects:
         return np.zeros(len(points), np.int32)
     outside = np.stack([_distance_outside(points, item) for item in objects])

@@ -12,7 +12,11 @@ import math
 from ipt_ros.spatial import draw_arrow, draw_cross, facing_arrow, locate_target, Question
 from ipt_ros.spatial.errors import TargetError
 from ipt_ros.spatial.projection import quarter_turn
-from ipt_ros.spatial.tasks.perspective import DISTANCE_SUBTASKS, PerspectiveRules
+from ipt_ros.spatial.tasks.perspective import (
+    DISTANCE_SUBTASKS,
+    PerspectiveRules,
+    SIDE_SUBTASKS,
+)
 from ipt_ros.spatial.visibility import Sighting
 from ipt_training.verification.evidence import Evidence
 import numpy as np
@@ -27,8 +31,8 @@ _INK = 0.5  # of a mark's pixels must have its colour
 
 def _turn_is_the_one_told(evidence: Evidence, question: Question) -> bool | None:
     before, after = evidence.pose(BEFORE), evidence.pose(AFTER)
-    told = question.metadata.get('turn')
-    if before is None or after is None or told is None:
+    told = question.metadata['turn']
+    if before is None or after is None:
         return None
     try:
         return quarter_turn(before.yaw, after.yaw) == told and told in question.text
@@ -78,7 +82,7 @@ def _shows(image: np.ndarray, inked: np.ndarray, channel: int) -> bool:
 
 def _is_alone(picture: int):
     def holds(evidence: Evidence, question: Question) -> bool | None:
-        shown = evidence.shown(picture, question.metadata.get('category', ''))
+        shown = evidence.shown(picture, question.metadata['category'])
         if shown is None:
             return None
         return set(shown.objects) == {question.metadata['object']} and not shown.strays
@@ -99,7 +103,7 @@ def _is_clear(picture: int):
 
 def _sighting(evidence: Evidence, question: Question, picture: int) -> Sighting | None:
     """Return how a picture shows the object asked about, if it can be known and does."""
-    shown = evidence.shown(picture, question.metadata.get('category', ''))
+    shown = evidence.shown(picture, question.metadata['category'])
     if shown is None:
         return None
     return shown.objects.get(question.metadata['object'])
@@ -107,7 +111,7 @@ def _sighting(evidence: Evidence, question: Question, picture: int) -> Sighting 
 
 def _is_true_in_the_pictures(evidence: Evidence, question: Question) -> bool | None:
     """Check sides by the pixels; distances are not to be seen in pictures alone."""
-    if question.subtask in DISTANCE_SUBTASKS:
+    if question.subtask not in SIDE_SUBTASKS:
         return None
     before, after = (_sighting(evidence, question, picture) for picture in (BEFORE, AFTER))
     if before is None or after is None:
@@ -119,6 +123,8 @@ def _is_true_in_the_pictures(evidence: Evidence, question: Question) -> bool | N
 def _is_true_by_geometry(evidence: Evidence, question: Question) -> bool | None:
     before, after = evidence.pose(BEFORE), evidence.pose(AFTER)
     objects, camera = evidence.objects, evidence.example.metadata.get('camera')
+    if question.subtask not in (*DISTANCE_SUBTASKS, *SIDE_SUBTASKS):
+        return None
     if before is None or after is None or objects is None or camera is None:
         return None
     item = objects.get(question.metadata['object'])
