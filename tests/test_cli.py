@@ -12,7 +12,8 @@ from ipt_ros.doctor import FAIL, Finding, NOTE, OK
 import pytest
 
 TINY = Path(__file__).parent / 'data' / 'tiny_bagel'
-COMMANDS = ('demo', 'ask', 'verify', 'dataset', 'evaluate', 'train', 'bench', 'doctor')
+COMMANDS = ('demo', 'ask', 'verify', 'dataset', 'evaluate', 'report', 'compare', 'train',
+            'bench', 'doctor')
 
 
 def test_help_lists_every_command(capsys):
@@ -43,6 +44,8 @@ def test_wrong_command_line_ends_with_usage(arguments, capsys):
     ('verify', 'ipt_ros.bagel.verify'),
     ('dataset', 'ipt_training.datasets.command'),
     ('evaluate', 'ipt_training.evaluate'),
+    ('report', 'ipt_training.evaluation.report'),
+    ('compare', 'ipt_training.evaluation.compare'),
     ('train', 'ipt_training.nano'),
 ])
 def test_forwarded_command_gets_all_of_its_arguments(command, module, monkeypatch):
@@ -57,7 +60,7 @@ def test_forwarded_command_gets_all_of_its_arguments(command, module, monkeypatc
 
 @pytest.mark.parametrize('module', [
     'ipt_ros.bagel.verify', 'ipt_training.datasets.command', 'ipt_training.evaluate',
-    'ipt_training.nano'])
+    'ipt_training.evaluation.report', 'ipt_training.evaluation.compare', 'ipt_training.nano'])
 def test_module_behind_a_forwarded_command_has_a_main(module):
     assert callable(importlib.import_module(module).main)
 

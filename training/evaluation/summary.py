@@ -105,7 +105,7 @@ def object_recall(records: Sequence[Record]) -> dict:
     """Return recall and false alarms of every predictor; {} where no truth says what is there."""
     counted = [record for record in records if record['objects']]
     report = {}
-    for name in _predictors(counted):
+    for name in dict.fromkeys(name for record in counted for name in record['objects']):
         rows = [record['objects'][name] for record in counted if name in record['objects']]
         found = {key: [row[key] for row in rows] for key in rows[0]}
         if not sum(found['objects']):

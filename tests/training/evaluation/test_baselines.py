@@ -1,34 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Intervals, chance, the blind guess, and errors of images."""
+"""Chance, the blind guess, and images that take no imagination."""
 
-from hypothesis import given
-from hypothesis import strategies as st
+from dataclasses import replace
+
 from ipt_ros.spatial import TASKS
-from ipt_training.evaluation.baselines import BlindBaseline, chance
-from ipt_training.evaluation.images import squared_error
-from ipt_training.evaluation.statistics import wilson_interval
+from ipt_training.evaluation.baselines import BlindBaseline, chance, Reference, resized
 import numpy as np
 import pytest
-
-
-def test_wilson_interval_against_published_values():
-    # Newcombe 1998, table I: 81 of 263 and 0 of 20.
-    assert wilson_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
-    assert wilson_interval(0, 20) == pytest.approx((0.0, 0.1611), abs=1e-4)
-
-
-@given(st.integers(1, 500).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
-def test_wilson_interval_holds_the_share(case):
-    right, n = case
-    low, high = wilson_interval(right, n)
-    assert 0 <= low <= right / n + 1e-12
-    assert right / n - 1e-12 <= high <= 1
-
-
-@pytest.mark.parametrize(('right', 'n'), [(1, 0), (-1, 5), (6, 5)])
-def test_an_impossible_share_is_refused(right, n):
-    with pytest.raises(ValueError, match='needs'):
-        wilson_interval(right, n)
 
 
 def counting(count, rng):
@@ -42,13 +20,40 @@ def test_the_blind_guess_uses_what_the_choices_give_away():
     blind = BlindBaseline(train)
     assert chance(train) == 0.25
     assert blind.accuracy(train) == 1.0
-    # A question that it never met: it still guesses, a middle choice.
-    assert blind.accuracy([counting(count, rng) for count in (40, 50, 60, 70)]) >= 0.0
+    # Questions that it never met: it still guesses, the third of the choices in order.
+    unseen = [counting(count, rng) for count in (40, 50, 60, 70)]
+    assert [blind.right(question) for question in unseen] == [
+        question.metadata['rank'] == 2 for question in unseen]
 
 
-def test_squared_error():
-    black = np.zeros((4, 4, 3), np.uint8)
-    assert squared_error(black, black) == 0
-    assert squared_error(black, black + np.uint8(255)) == 1
-    with pytest.raises(ValueError, match='unlike shape'):
-        squared_error(black, black[:2])
+def test_the_mean_image_is_the_mean_of_the_reference(example):
+    dark, bright = (replace(example(0), target=np.full((32, 32, 3), value, np.uint8))
+                    for value in (10, 30))
+    found = Reference([dark, bright]).predictions(example(1), 3)
+    assert (found['mean_image'] == 20).all()
+    assert (found['other_truth'] == 30).all()
+
+
+def test_images_of_another_size_become_the_true_one_s_size(example):
+    reference = Reference([example(0)])
+    large = replace(example(1), target=np.zeros((48, 64, 3), np.uint8))
+    shapes = {image.shape for image in reference.predictions(large, 0).values()}
+    assert shapes == {(48, 64, 3)}
+
+
+def test_the_copied_input_is_the_one_nearest_to_the_truth(example):
+    one = example(0)
+    near = one.target ^ 1
+    several = replace(one, images=[255 - one.target, near, one.images[0]])
+    assert np.array_equal(Reference([]).predictions(several, 0)['nearest_input'], near)
+
+
+def test_without_true_images_only_the_copy_is_left(example):
+    unknown = replace(example(0), target=None)
+    assert set(Reference([unknown]).predictions(example(1), 0)) == {'nearest_input'}
+
+
+@pytest.mark.parametrize('size', [(8, 8), (64, 16)])
+def test_resized_keeps_a_flat_image_flat(size):
+    flat = np.full((32, 32, 3), 77, np.uint8)
+    assert (resized(flat, size) == 77).all() and resized(flat, size).shape == (*size, 3)

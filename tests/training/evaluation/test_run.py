@@ -1,0 +1,197 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From a checkpoint folder and parquet files to results, a page and a comparison."""
+
+from dataclasses import replace
+from html.parser import HTMLParser
+import json
+import shutil
+
+from ipt_ros import cli
+from ipt_training import evaluate as command
+from ipt_training.evaluation import compare, report
+from ipt_training.evaluation.modes import MODES
+from ipt_training.store import save_shard
+import pytest
+
+
+@pytest.fixture
+def data(tmp_path, example):
+    """Return a folder with five counting questions whose answers are A, B, A, B, A."""
+    examples = [example(number, 'AB'[number % 2]) for number in range(5)]
+    save_shard(tmp_path / 'data' / 'mvc' / '00000.parquet', examples)
+    return tmp_path / 'data'
+
+
+@pytest.fixture
+def run(data, checkpoint, tmp_path):
+    """Return a function that evaluates and returns results.json."""
+    def run(*arguments, out=tmp_path / 'out', weights=checkpoint):
+        code = command.main(['--checkpoint', str(weights), '--data', str(data), '--out', str(out),
+                             *arguments])
+        assert code == 0
+        return json.loads((out / 'results.json').read_text())
+    return run
+
+
+def test_results_of_all_modes(run, imagines, tmp_path):
+    results = run('--modes', ','.join(MODES))
+    assert set(results) == {'mvc'} and set(results['mvc']) == set(MODES)
+    for mode, row in results['mvc'].items():
+        low, high = row['ci95']
+        # The words that ask for an image are no answer in a mode that has none.
+        right, silent = (0.0, 5) if mode == 'answer-vae' else (0.6, 0)
+        assert (row['accuracy'], row['unanswered']) == (right, silent)
+        assert (row['n'], row['chance']) == (5, 0.25)
+        assert 0 <= low <= right < high <= 1
+    quality = results['mvc']['imagine']['imagination']
+    assert quality['n'] == 5
+    assert set(quality['psnr']) == {'imagined', 'nearest_input', 'mean_image', 'other_truth'}
+    # All examples have the same map, so the mean image is the truth: no image can do better.
+    assert quality['gains']['psnr']['mean_image']['mean'] < 0
+    assert quality['objects']['truth']['recall'] == 1
+    assert quality['objects']['imagined']['objects'] == 10
+    assert all('imagination' not in results['mvc'][mode] for mode in MODES if mode != 'imagine')
+    assert (tmp_path / 'out' / 'mvc_first12.png').exists()
+
+
+def test_a_stopped_run_goes_on_where_it_was(run, imagines, tmp_path):
+    whole = run('--modes', 'imagine')
+    asked = len(imagines)
+    folder = next((tmp_path / 'out').glob('records-*'))
+    path = folder / 'mvc.imagine.jsonl'
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text(''.join(lines[:3]) + lines[3][:40])
+    again = run('--modes', 'imagine')
+    assert len(imagines) == asked + 2 * 2  # two questions: a thought and an answer each
+    for result in (whole, again):
+        result['mvc']['imagine'].pop('seconds')
+    assert again == whole
+
+
+def test_other_questions_of_the_same_run_join_its_results(run, imagines):
+    run('--modes', 'answer')
+    assert set(run('--modes', 'oracle')['mvc']) == {'answer', 'oracle'}
+    # Another way of asking is another run.
+    assert set(run('--modes', 'answer', '--seed', '7')['mvc']) == {'answer'}
+
+
+def test_several_imaginations_a_question(run, imagines, tmp_path):
+    row = run('--modes', 'imagine', '--samples', '3')['mvc']['imagine']
+    assert row['vote'] == {'k': 3, 'accuracy': 0.6, 'ci95': row['ci95']}
+    assert set(row['calibration']) == {'probability', 'agreement', 'mean_probability'}
+    # A thought has the seed of its question and sample, the answer the one after it.
+    assert len({entry['seed'] for entry in imagines}) == (5 + 1) * 3
+    path = next((tmp_path / 'out').glob('records-*/mvc.imagine.jsonl'))
+    first = json.loads(path.read_text().splitlines()[0])
+    assert len(first['samples']) == 3 and 0 <= first['agreement'] <= 1
+
+
+class Checker(HTMLParser):
+    """Counts elements, and refuses tags that do not nest."""
+
+    VOID = {'meta', 'img'}
+
+    def __init__(self):
+        super().__init__()
+        self.seen, self.open = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.seen.append(tag)
+        if tag == 'img':
+            assert dict(attrs)['src'].startswith('data:image/png;base64,')
+        assert not any(value.startswith(('http:', 'https:')) for _, value in attrs if value)
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_the_report_is_one_page_with_everything_in_it(run, imagines, tmp_path, capsys):
+    run('--modes', 'answer,imagine', '--samples', '2')
+    out = tmp_path / 'out'
+    assert cli.main(['report', str(out), '--first', '2']) == 0
+    html = (out / 'index.html').read_text()
+    assert str(out / 'index.html') in capsys.readouterr().out
+    page = Checker()
+    page.feed(html)
+    assert page.open == []
+    # Two first ones, five best, five worst; an input, an imagined and a true picture each.
+    assert page.seen.count('img') == (2 + 5 + 5) * 3
+    # Accuracy bars, a reliability diagram for answer and three for imagine.
+    assert page.seen.count('svg') == 1 + 1 + 3
+    for words in ('60.0%', 'SSIM', 'recall', 'ECE', 'AUROC', 'not picked', 'by vote', 'chance'):
+        assert words in html
+
+
+def test_the_report_escapes_what_the_data_say(run, imagines, tmp_path, example, data):
+    one = example(0, 'A')
+    question = replace(one.questions[0], text='<script>alert(1)</script>', subtask='<b>')
+    save_shard(data / 'mvc' / '00000.parquet', [replace(one, questions=[question])])
+    run('--modes', 'imagine')
+    html = report.page(tmp_path / 'out')
+    assert '<script>' not in html and '&lt;script&gt;' in html
+
+
+def test_a_report_of_nothing_says_what_to_do(tmp_path, capsys):
+    with pytest.raises(SystemExit) as stop:
+        report.main([str(tmp_path)])
+    assert stop.value.code == 1
+    assert 'ipt evaluate' in capsys.readouterr().err
+
+
+def test_two_modes_of_one_run_side_by_side(run, says, tmp_path, capsys):
+    # Right where the model looks at its image (always A: 3 of 5), wrong everywhere else.
+    says(lambda number, kinds: '<image_end><answer>A</answer>' if len(kinds) > 3
+         else '<answer>D</answer>')
+    run('--modes', 'answer,oracle')
+    out = str(tmp_path / 'out')
+    code = cli.main(['compare', out, out, '--pair', 'answer,oracle', '--out',
+                     str(tmp_path / 'compared')])
+    assert code == 0
+    (row,) = json.loads((tmp_path / 'compared' / 'compare.json').read_text())['tasks'][
+        'mvc'].values()
+    assert (row['first'], row['second'], row['only_first'], row['only_second']) == (0, 0.6, 0, 3)
+    assert row['difference'] == pytest.approx(0.6)
+    assert row['p'] == row['p_holm'] == pytest.approx(2 / 8)
+    assert 'answer : oracle' in capsys.readouterr().out
+
+
+def test_two_checkpoints_are_evaluated_on_the_same_questions(
+        data, checkpoint, imagines, tmp_path, capsys):
+    other = shutil.copytree(checkpoint, tmp_path / 'other')
+    (other / 'bagel.json').write_text((other / 'bagel.json').read_text() + ' ')
+    code = compare.main([str(checkpoint), str(other), '--data', str(data), '--modes',
+                         'answer,imagine', '--out', str(tmp_path / 'compared')])
+    assert code == 0
+    modes = json.loads((tmp_path / 'compared' / 'compare.json').read_text())['tasks']['mvc']
+    assert set(modes) == {'answer', 'imagine'}
+    for row in modes.values():
+        assert (row['n'], row['difference'], row['p'], row['left_out']) == (5, 0, 1, 0)
+    # Their encoders may differ, so that feature distances have no common scale.
+    assert set(modes['imagine']['images']) == {'psnr', 'ssim', 'object recall'}
+    assert modes['imagine']['images']['psnr']['mean'] == 0
+
+
+def test_runs_without_a_common_question_are_not_compared(run, imagines, data, example, tmp_path):
+    run('--modes', 'answer')
+    save_shard(data / 'mvc' / '00000.parquet', [example(99)])
+    run('--modes', 'answer', out=tmp_path / 'elsewhere')
+    with pytest.raises(compare.EvaluationError, match='share no question'):
+        compare.compare_folders(tmp_path / 'out', tmp_path / 'elsewhere')
+    run('--modes', 'oracle', out=tmp_path / 'third')
+    with pytest.raises(compare.EvaluationError, match='no task and mode in common'):
+        compare.compare_folders(tmp_path / 'out', tmp_path / 'third')
+
+
+@pytest.mark.parametrize(('arguments', 'word'), [
+    (['--samples', '0'], 'at least 1'), (['--steps', '1'], 'at least 2'),
+    (['--modes', 'answer,guess'], 'unknown modes'), (['--oracle-input', 'vit'], 'invalid choice')])
+def test_options_that_make_no_sense_are_refused(arguments, word, capsys):
+    with pytest.raises(SystemExit) as stop:
+        command.main(arguments)
+    assert stop.value.code == 2
+    assert word in capsys.readouterr().err

@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Questions from files and scenes: all or a fair share of them, reasons for what is left."""
+
+from collections import Counter
+from dataclasses import replace
+
+import cv2
+from ipt_ros.spatial import Question
+from ipt_training.evaluation import sources
+from ipt_training.evaluation.sources import (
+    data_tasks,
+    DataSource,
+    is_bag,
+    read_examples,
+    SceneSource,
+)
+from ipt_training.store import save_shard, StoreError
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+
+@pytest.fixture
+def ours(tmp_path, example):
+    """Return a folder of our own layout with twelve examples."""
+    save_shard(tmp_path / 'ours' / 'mvc' / '00000.parquet', [example(k) for k in range(12)])
+    return tmp_path / 'ours'
+
+
+@pytest.fixture
+def published(tmp_path):
+    """Return a file in the layout of the released perspective evaluation, a row a sub-task."""
+    picture = cv2.imencode('.png', np.full((24, 24, 3), 99, np.uint8))[1].tobytes()
+    kinds = ['closer', 'further']
+    rows = [{
+        'question_no_arrow': f'Will the sofa {number} be closer or further?',
+        'question_with_arrow': '', 'question': f'Will the sofa {number} be closer or further?',
+        'answer': 'AB'[number % 2], 'answer_choices': '["Closer", "Further"]',
+        'question_type': 'perspective_distance_change', 'marked_image_no_arrow': picture,
+        'marked_image_with_arrow': picture, 'marked_image': picture,
+        'new_perspective': picture, 'scene_name': 'House_1', 'trajectory_id': f'sample_{number}',
+    } for number in range(4)]
+    path = tmp_path / 'published' / f'distance_change_{kinds[0]}.parquet'
+    path.parent.mkdir()
+    pq.write_table(pa.Table.from_pylist(rows), path)
+    return path.parent
+
+
+def source(path, seed=0, reference=None):
+    return DataSource(path, seed, reference, 300)
+
+
+def test_all_examples_come_in_order_with_their_truth(ours, example):
+    found = source(ours).examples('mvc', 100)
+    assert [one.metadata['scene'] for one in found] == list(range(12))
+    assert all(one.dense for one in found)
+    assert data_tasks(ours, 0) == ['mvc']
+
+
+def test_a_part_is_drawn_by_the_seed_and_stays_in_order(ours):
+    drawn = [[one.metadata['scene'] for one in source(ours, seed).examples('mvc', 5)]
+             for seed in (1, 1, 2)]
+    assert drawn[0] == drawn[1] != drawn[2]
+    assert all(part == sorted(set(part)) and len(part) == 5 for part in drawn)
+
+
+def test_every_example_is_as_likely_to_be_drawn(ours):
+    seen = Counter(one.metadata['scene'] for seed in range(120)
+                   for one in source(ours, seed).examples('mvc', 3))
+    # 30 each on average; 5 standard deviations of a binomial are 24.
+    assert len(seen) == 12 and min(seen.values()) > 6 and max(seen.values()) < 54
+
+
+def test_published_files_are_read_as_they_are(published):
+    found = source(published).examples('pet', 10)
+    assert [one.questions[0].answer for one in found] == ['A', 'B', 'A', 'B']
+    assert all(one.target is not None for one in found)
+    assert data_tasks(published, 0) == ['pet']
+
+
+def test_examples_serve_as_reference_of_the_other_half_only(ours):
+    data = source(ours)
+    examples = data.examples('mvc', 12)
+    examples = [replace(one, target=np.full((8, 8, 3), 10 * (k % 2), np.uint8))
+                for k, one in enumerate(examples)]
+    references = data.references('mvc', examples)
+    means = [references[k].predictions(examples[k], 0)['mean_image'][0, 0, 0] for k in (0, 1)]
+    assert means == [10, 0]
+
+
+def test_a_given_reference_serves_all(ours, example, tmp_path):
+    white = replace(example(0), target=np.full((8, 8, 3), 255, np.uint8))
+    save_shard(tmp_path / 'other' / 'mvc' / '00000.parquet', [white])
+    data = source(ours, reference=tmp_path / 'other')
+    examples = data.examples('mvc', 3)
+    for one, reference in zip(examples, data.references('mvc', examples), strict=True):
+        assert (reference.predictions(one, 0)['mean_image'] == 255).all()
+
+
+def test_questions_that_cannot_be_judged_are_left_out_and_counted(tmp_path, example):
+    one = example(0)
+    open_question = replace(one, questions=[Question('What is it?')])
+    save_shard(tmp_path / 'mvc' / '00000.parquet', [one, open_question])
+    data = source(tmp_path)
+    assert len(data.examples('mvc', 10)) == 1
+    assert data.skipped == {'no choices, or no known answer': 1}
+
+
+def test_data_without_a_question_of_the_task_say_so(ours, tmp_path):
+    with pytest.raises(StoreError, match="task 'pet'"):
+        source(ours).examples('pet', 3)
+    with pytest.raises(StoreError, match='does not exist'):
+        list(read_examples(tmp_path / 'none', 0, Counter()))
+
+
+def test_a_recording_is_known_by_its_files(tmp_path, ours):
+    assert not is_bag(ours)
+    (tmp_path / 'bag').mkdir()
+    (tmp_path / 'bag' / 'bag_0.mcap').touch()
+    assert is_bag(tmp_path / 'bag') and is_bag(tmp_path / 'bag' / 'bag_0.mcap')
+
+
+def test_too_few_scenes_are_an_error(tmp_path, monkeypatch, example):
+    def generate(tasks, number, seed, folder, workers, shard_size):
+        save_shard(folder / tasks[0] / '00000.parquet', [example(0)])
+
+    monkeypatch.setattr(sources, 'generate', generate)
+    scenes = SceneSource(1_000_000, tmp_path, 1, None, 1)
+    with pytest.raises(StoreError, match='only 1 of 2 examples of mvc'):
+        scenes.examples('mvc', 2)
+    assert len(scenes.examples('mvc', 1)) == 1
