@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the nodes are started where no `ros2 launch` is: what launch/demo.launch.py says, again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import os
+from pathlib import Path
 import sys
 from typing import Any
 
@@ -16,11 +17,20 @@ _MODULES = {
 }
 
 
-def node_command(name: str, parameters: Mapping[str, Any]) -> list[str]:
-    """Return the command of a node with the parameters of its file, and these over them."""
+def node_command(
+    name: str, parameters: Mapping[str, Any], namespace: str = NAMESPACE,
+    parameter_files: Sequence[Path] = (),
+) -> list[str]:
+    """
+    Return the command of a node.
+
+    Its parameters come from its own file in `config`, over them those of `parameter_files`, over
+    these `parameters`.
+    """
     command = [
-        sys.executable, '-m', _MODULES[name], '--ros-args', '-r', f'__ns:={NAMESPACE}',
-        '--params-file', str(shared(f'config/{name}.yaml'))]
+        sys.executable, '-m', _MODULES[name], '--ros-args', '-r', f'__ns:={namespace}']
+    for path in (shared(f'config/{name}.yaml'), *parameter_files):
+        command += ['--params-file', str(path)]
     for key, value in parameters.items():
         text = str(value).lower() if isinstance(value, bool) else str(value)
         command += ['-p', f'{key}:={text}']

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Child processes that end when we do, however that happens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 import contextlib
 import ctypes
 from dataclasses import dataclass
@@ -64,6 +64,12 @@ class Processes:
                     f'{child.name} ended with {_exit_text(code)}; the end of {child.log}:\n'
                     f'{tail(child.log)}')
 
+    def ended(self) -> dict[str, int]:
+        """Return the exit codes, by name, of those that have ended since the last call."""
+        gone = [child for child in self._children if child.process.poll() is not None]
+        self._children = [child for child in self._children if child not in gone]
+        return {child.name: child.process.returncode for child in gone}
+
     def stop(self) -> dict[str, int]:
         """Stop what still runs, last started first; return the exit code of each by name."""
         for number, patience in _PATIENCE:
@@ -77,6 +83,19 @@ class Processes:
         codes = {child.name: child.process.returncode for child in self._children}
         self._children.clear()
         return codes
+
+
+@contextlib.contextmanager
+def stopped_by_signals() -> Iterator[None]:
+    """Turn SIGTERM into an exception, as SIGINT is one, so that processes get stopped."""
+    def stop(number, frame):
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def tail(path: Path, lines: int = 15) -> str:

@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Surroundings of every test: few threads, and DDS that meets nobody else."""
 
-import fcntl
 import importlib.util
 import json
 import os
 from pathlib import Path
 import shutil
-import tempfile
 
 from hypothesis import HealthCheck, settings
+from ipt_ros.domains import free_domain
 import pytest
 
 # Set before torch and OpenCV start their thread pools. Children inherit all of these.
@@ -21,9 +20,6 @@ os.environ['HF_HUB_OFFLINE'] = '1'
 # A busy machine is no reason to fail.
 settings.register_profile('patient', deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile('patient')
-
-# Above 101, the ports of DDS run into those that Linux hands out to everybody.
-DOMAINS = range(1, 102)
 
 _HAS_ROS = all(importlib.util.find_spec(name) for name in ('rclpy', 'ipt_interfaces'))
 collect_ignore = [] if _HAS_ROS else ['ros', 'ros_shared']
@@ -38,23 +34,10 @@ def pytest_report_header():
 
 @pytest.fixture(scope='module')
 def ros_domain():
-    """
-    Return a ROS domain id that no other test module on this machine has, also as ROS_DOMAIN_ID.
-
-    A lock on a file keeps it; the kernel frees it when this process ends, however it ends.
-    """
-    for domain in sorted(DOMAINS, key=lambda number: (number - os.getpid()) % len(DOMAINS)):
-        path = Path(tempfile.gettempdir(), f'ros_domain_{domain}.lock')
-        with path.open('w') as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            with pytest.MonkeyPatch.context() as patch:
-                patch.setenv('ROS_DOMAIN_ID', str(domain))
-                yield domain
-            return
-    raise RuntimeError(f'all {len(DOMAINS)} ROS domains are taken by running tests')
+    """Return a ROS domain id that nobody else on this machine has, also as ROS_DOMAIN_ID."""
+    with free_domain() as domain, pytest.MonkeyPatch.context() as patch:
+        patch.setenv('ROS_DOMAIN_ID', str(domain))
+        yield domain
 
 
 @pytest.fixture(scope='session')

@@ -1,14 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """The demo: start the robot and the imagination node, ask, show, tidy up."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 import json
 import math
 import os
 from pathlib import Path
-import signal
 from time import monotonic
 
 from geometry_msgs.msg import PointStamped
@@ -21,7 +18,7 @@ from ipt_ros.demo.table import table
 from ipt_ros.graph import graph_environment, NAMESPACE, node_command
 from ipt_ros.machine import processor
 from ipt_ros.pictures import png
-from ipt_ros.processes import ProcessDiedError, Processes, tail
+from ipt_ros.processes import ProcessDiedError, Processes, stopped_by_signals, tail
 from ipt_ros.progress import Progress
 from ipt_ros.ros.client import Robot, RobotError
 from ipt_ros.ros.images import to_rgb
@@ -58,7 +55,7 @@ def run(options: Options, progress: Progress | None = None) -> int:
     environment = graph_environment(os.environ)
     os.environ.update(environment)  # this process joins the graph as well
     options.out.mkdir(parents=True, exist_ok=True)
-    with _stopped_by_signals(), Processes() as processes:
+    with stopped_by_signals(), Processes() as processes:
         _start(processes, options, environment, progress)
         requests = _plan(options.seed, progress)
         try:
@@ -74,19 +71,6 @@ def run(options: Options, progress: Progress | None = None) -> int:
     progress.plain('\n' + table(outcomes))
     progress.plain(f'\nOpen {options.out / PAGE} in a browser.')
     return 0 if not any(item.error for item in outcomes) and not any(codes.values()) else 1
-
-
-@contextmanager
-def _stopped_by_signals() -> Iterator[None]:
-    """Turn SIGTERM into an exception, as SIGINT is one, so that processes get stopped."""
-    def stop(number, frame):
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def _logs(options: Options) -> str:
