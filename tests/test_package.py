@@ -22,7 +22,8 @@ ARROWS = {
     'ipt_ros.geometry': set(),
     'ipt_ros.spatial': {'ipt_ros.geometry'},
     'ipt_ros.imagination': {'ipt_ros.bagel', 'ipt_ros.geometry', 'ipt_ros.spatial'},
-    'ipt_ros.ros': {'ipt_ros.bags', 'ipt_ros.geometry'},
+    'ipt_ros.driving': {'ipt_ros.geometry', 'ipt_sim'},
+    'ipt_ros.ros': {'ipt_ros.bags', 'ipt_ros.driving', 'ipt_ros.geometry'},
     'ipt_ros.nodes': {
         'ipt_ros.bags', 'ipt_ros.geometry', 'ipt_ros.imagination', 'ipt_ros.ros', 'ipt_sim'},
     'ipt_sim': {'ipt_ros.geometry'},
@@ -35,7 +36,9 @@ HELPERS = {
     'ipt_ros.webpage'}
 USES_HELPERS = {'ipt_ros.nodes', 'ipt_ros.ros', 'ipt_training'}
 WITHOUT_ROS = set(ARROWS) - {'ipt_ros.nodes', 'ipt_ros.ros'}
-WITHOUT_TORCH = {'ipt_ros.bags', 'ipt_ros.geometry', 'ipt_ros.spatial', 'ipt_ros.ros', 'ipt_sim'}
+WITHOUT_TORCH = {
+    'ipt_ros.bags', 'ipt_ros.driving', 'ipt_ros.geometry', 'ipt_ros.spatial', 'ipt_ros.ros',
+    'ipt_sim'}
 FROM_CONDA = {'habitat_sim'}  # not on PyPI; docs/habitat.md names its version
 ROS_IMPORT = re.compile(
     r'(rclpy|launch|launch_ros|tf2_ros|cv_bridge|\w+_(msgs|interfaces|srvs))\b')
