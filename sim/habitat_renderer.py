@@ -92,7 +92,7 @@ class HabitatRenderer:
         """Draw float32 (H, W), metres along the optical axis, 0 = nothing hit."""
         lens = Lens.of(camera)
         raw = np.array(self._observe('DEPTH', lens, world_from_optical), np.float32)
-        if not lens.parallel:
+        if not (lens.parallel and raw.any()):
             return raw
         if self._parallel_is_metric is None:
             self._parallel_is_metric = self._compare_depths(lens, world_from_optical, raw)
@@ -122,8 +122,8 @@ class HabitatRenderer:
         if uuid in self._sensors:
             self._sensors.move_to_end(uuid)
             return uuid
-        if len(self._sensors) >= _KEPT:
-            oldest, _ = self._sensors.popitem(last=False)
+        if len(self._sensors) >= _KEPT and hasattr(self._simulator, 'remove_sensor'):
+            oldest, _ = self._sensors.popitem(last=False)  # older releases cannot remove any
             self._simulator.remove_sensor(oldest)
         self._simulator.add_sensor(sensor_spec(self._habitat_sim, uuid, kind, lens))
         self._sensors[uuid] = None
@@ -138,13 +138,13 @@ class HabitatRenderer:
         Releases of habitat_sim differ in nothing that could be asked. Raises
         RenderingUnavailableError when neither reading of the depths fits the move.
         """
-        way = 0.25
+        way = 0.02  # short: what is close to the near plane must not be lost
         moved = world_from_optical.copy()
         moved[:3, 3] += way * moved[:3, 2]
         again = np.array(self._observe('DEPTH', lens, moved), np.float32)
         for is_metric, metres in ((False, orthographic_depth), (True, np.asarray)):
             both = (raw != 0) & (again != 0)
-            if both.any() and abs(np.median((metres(raw) - metres(again))[both]) - way) < 0.01:
+            if both.any() and abs(np.median((metres(raw) - metres(again))[both]) - way) < 0.002:
                 return is_metric
         raise RenderingUnavailableError(
             'this release of habitat_sim gives depths of orthographic views that are not '

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A running habitat_sim: loads scenes, makes their navigation mesh, finds a floor to start on."""
+
+import math
+import os
+from typing import Any
+
+from ipt_ros.geometry import compose, PinholeCamera, Pose2D
+from ipt_sim.habitat_frames import to_world
+from ipt_sim.habitat_navmesh import is_for_robot, navmesh_settings, snake_case
+from ipt_sim.habitat_renderer import HabitatRenderer, Lens, sensor_spec
+from ipt_sim.habitat_scenes import SceneSource
+from ipt_sim.habitat_semantics import Annotation, read_annotations
+from ipt_sim.protocol import BackendUnavailableError, SceneError
+from ipt_sim.views import looking_down
+import numpy as np
+
+# habitat_sim keeps the scene graphs of earlier scenes: after so many of them start afresh.
+_SCENES_A_SIMULATOR = 50
+_START_TRIES = 50
+_SMALLEST_FLOOR = 1.0  # m, radius of the smallest island of navigable floor to start on
+_EYE = 1.0  # m above the navigation mesh, from where floor and ceiling are looked for
+_PROBE = PinholeCamera.from_hfov(16, 16, 0.3)
+
+
+def load_habitat_sim() -> Any:
+    """Return the module habitat_sim. Raises BackendUnavailableError where it is missing."""
+    # Both print a page at every start; whoever wants to read it sets them.
+    os.environ.setdefault('MAGNUM_LOG', 'quiet')
+    os.environ.setdefault('HABITAT_SIM_LOG', 'quiet')
+    try:
+        import habitat_sim
+    except ImportError as error:
+        raise BackendUnavailableError(
+            'the habitat backend needs habitat-sim, which is not on PyPI: conda install '
+            'habitat-sim headless -c conda-forge -c aihabitat, into the environment that runs '
+            f'this (docs/habitat.md), or use backend mujoco ({error})') from error
+    return habitat_sim
+
+
+class HabitatWorld:
+    """
+    One habitat_sim.Simulator, started with the first scene.
+
+    radius, height: of the robot (m). gpu_device: CUDA device to draw with, -1: what EGL offers.
+    renderer, annotations, source: of the present scene, None before the first.
+    """
+
+    def __init__(self, radius: float, height: float, gpu_device: int):
+        self._habitat_sim = load_habitat_sim()
+        self._robot = radius, height
+        self._gpu_device = gpu_device
+        self._simulator: Any = None
+        self._scenes = 0
+        self.source: SceneSource | None = None
+        self.renderer: HabitatRenderer | None = None
+        self.annotations: list[Annotation] = []
+
+    @property
+    def pathfinder(self) -> Any:
+        """habitat_sim's pathfinder on the present scene."""
+        return self._simulator.pathfinder
+
+    def load(self, source: SceneSource) -> None:
+        """Make this the present scene. Raises SceneError; then there is no scene at all."""
+        if source == self.source:
+            return
+        self.source = self.renderer = None
+        if self._scenes >= _SCENES_A_SIMULATOR:
+            self.close()
+        config = self._configuration(source)
+        try:
+            if self._simulator is None:
+                self._simulator = self._habitat_sim.Simulator(config)
+            else:
+                self._simulator.reconfigure(config)
+        except Exception as error:  # habitat_sim raises whatever its parts raise
+            self.close()
+            raise SceneError(f'Habitat cannot load {source.scene_id}: {error}') from error
+        self._scenes += 1
+        self.annotations = read_annotations(self._simulator)
+        self._prepare_navmesh(source)
+        self.renderer = HabitatRenderer(self._habitat_sim, self._simulator)
+        self.source = source
+
+    def _configuration(self, source: SceneSource) -> Any:
+        habitat_sim = self._habitat_sim
+        config = habitat_sim.SimulatorConfiguration()
+        config.scene_id = source.scene_id
+        config.scene_dataset_config_file = source.dataset
+        config.gpu_device_id = self._gpu_device
+        config.enable_physics = False
+        config.random_seed = 0
+        radius, height = self._robot
+        agent = habitat_sim.agent.AgentConfiguration(height=height, radius=radius)
+        # One sensor of each kind, so that textures and semantics are loaded.
+        agent.sensor_specifications = [
+            sensor_spec(habitat_sim, f'first_{kind}', kind, Lens(16, 16, False, math.pi / 2))
+            for kind in ('COLOR', 'DEPTH', 'SEMANTIC')]
+        return habitat_sim.Configuration(config, [agent])
+
+    def _prepare_navmesh(self, source: SceneSource) -> None:
+        """Make a navigation mesh unless one for a robot like ours came with the scene."""
+        pathfinder = self._simulator.pathfinder
+        if pathfinder.is_loaded and is_for_robot(pathfinder.nav_mesh_settings, *self._robot):
+            return
+        settings = self._habitat_sim.NavMeshSettings()
+        settings.set_defaults()
+        for name, value in navmesh_settings(*self._robot).items():
+            setattr(settings, snake_case(name), value)
+        settings.include_static_objects = True
+        bodies = self._simulator.get_rigid_object_manager().get_objects_by_handle_substring('')
+        for body in bodies.values():  # furniture of a composed scene: it stands still here
+            body.motion_type = self._habitat_sim.physics.MotionType.STATIC
+        built = self._simulator.recompute_navmesh(pathfinder, settings)
+        if not (built and pathfinder.is_loaded and pathfinder.navigable_area > 0):
+            radius, height = self._robot
+            raise SceneError(
+                f'nothing in {source.scene_id} is navigable for a robot of {radius} m radius and '
+                f'{height} m height: is its up axis right (a bare .glb is taken as z-up; a '
+                '*.stage_config.json says "up" and "front"), and its unit the metre?')
+
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Return (xmin, ymin, xmax, ymax) of the present scene, metres in our world."""
+        corners = to_world(np.array([np.array(corner) for corner in self.pathfinder.get_bounds()]))
+        (xmin, ymin), (xmax, ymax) = corners.min(axis=0)[:2], corners.max(axis=0)[:2]
+        return float(xmin), float(ymin), float(xmax), float(ymax)
+
+    def find_start(self, seed: int) -> tuple[Pose2D, float]:
+        """
+        Draw a start indoors, on a floor that is worth being on; also Habitat's y of that floor.
+
+        The navigation mesh floats above the floor, so a camera looks where the floor is. Raises
+        SceneError when no place is found.
+        """
+        pathfinder = self.pathfinder
+        pathfinder.seed(seed)
+        yaw = float(np.random.default_rng(seed).uniform(-math.pi, math.pi))
+        fallback = None
+        for _ in range(_START_TRIES):
+            point = np.array(pathfinder.get_random_navigable_point(), np.float32)
+            if not np.isfinite(point).all() or pathfinder.island_radius(point) < _SMALLEST_FLOOR:
+                continue
+            mesh = float(point[1])
+            self.renderer.floor = mesh
+            x, y, _ = (float(value) for value in to_world(point, mesh))
+            down = self._distance(looking_down((x, y), 0.0, _EYE))
+            if down is None:
+                continue  # a hole in the scan
+            place = Pose2D(x, y, yaw), mesh + _EYE - down
+            looking_up = compose(np.eye(3), (x, y, _EYE))
+            if self._distance(looking_up) is not None:
+                return place
+            fallback = fallback or place  # under the sky: on a roof, perhaps
+        if fallback is None:
+            raise SceneError(
+                f'no start for the robot was found in {self.source.scene_id} in {_START_TRIES} '
+                'tries: its navigable floors are smaller than 2 m, or its mesh is full of holes')
+        return fallback
+
+    def _distance(self, world_from_optical: np.ndarray) -> float | None:
+        """Return how far away (m) what this view shows is, None where it shows nothing."""
+        depth = self.renderer.depth(_PROBE, world_from_optical)
+        hit = depth[depth > 0]
+        return float(np.median(hit)) if len(hit) > depth.size / 2 else None
+
+    def close(self) -> None:
+        """Free what habitat_sim holds; the next scene starts it again."""
+        simulator, self._simulator = self._simulator, None
+        self._scenes = 0
+        self.source = self.renderer = None
+        if simulator is not None:
+            simulator.close()
