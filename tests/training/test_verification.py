@@ -11,6 +11,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 from ipt_ros.spatial import DenseTruth, Example, LETTERS
+from ipt_ros.spatial.chains import chain_of_thought
 from ipt_training.examples import ExampleOptions, ExampleSource
 from ipt_training.store import load_examples, save_shard
 from ipt_training.verification import keep_fair, RULES, unjudged, verify_example
@@ -311,6 +312,16 @@ def test_rules_hold_back_where_an_example_carries_no_truth(examples):
         assert verify_example(asked) == [] and unjudged(asked) == list(RULES[task])
     free = replace(bare, task='free')
     assert verify_example(free) == [] and unjudged(free) == []
+
+
+def test_chains_of_thought_lead_to_the_stored_answers(examples):
+    rng = np.random.default_rng(0)
+    for made in examples.values():
+        for example in made:
+            for question in example.questions:
+                chain = chain_of_thought(example, question, rng)
+                assert (chain.letter, chain.conclusion) == (
+                    question.answer, question.answer_choice)
 
 
 def test_stored_examples_are_judged_as_fresh_ones(examples, tmp_path):

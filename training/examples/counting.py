@@ -16,23 +16,23 @@ import numpy as np
 MVC = TASKS['mvc']
 # Chance to keep a question beyond the first, by its answer: evens out how often each comes.
 _KEEP = {1: 0.08, 2: 0.2, 3: 0.4, 4: 1.0, 5: 1.0}
-# Chance to look for this answer first. A third of all blocks of scenes have it, hardly more.
-_RAREST, _RAREST_FIRST = MAX_COUNT, 0.5
+# Most scenes do not have five of a kind: chance that this is looked for first.
+_FIVE_FIRST = 0.45
+# Which of the others comes first, in turn; one block of scenes in five has no four of a kind.
+_TURNS = (4, 3, 2, 4, 1)
 
 
 def wanted_counts(goal: int, rng: np.random.Generator) -> list[int]:
     """
     Return the answers 1 to 5 in the order in which to look for them.
 
-    The common ones take turns with ``goal``; the rarest comes first in every other example, since
-    most scenes do not have it. So all answers come about equally often.
+    The rarer ones come first more often, and so all are found about equally often. ``goal``
+    decides which of 1 to 4 has its turn.
     """
-    common = _RAREST - 1
-    first = goal // len(MVC.variants) % common
-    order = [common - first, *rng.permutation(
-        [count for count in range(1, _RAREST) if count != common - first]).tolist()]
-    place = 0 if rng.random() < _RAREST_FIRST else len(order)
-    order.insert(place, _RAREST)
+    turn = _TURNS[goal // len(MVC.variants) % len(_TURNS)]
+    rest = [count for count in range(1, MAX_COUNT) if count != turn]
+    order = [turn, *rng.permutation(rest).tolist()]
+    order.insert(0 if rng.random() < _FIVE_FIRST else len(order), MAX_COUNT)
     return order
 
 
