@@ -219,10 +219,10 @@ class Driver:
 
     def _touches(self, occupied: np.ndarray, x: float, y: float) -> bool:
         row, column = self.map.cell(x, y)
-        reach = math.ceil(self._options.radius / self.map.resolution)
+        keep = self._options.radius + self._options.margin / 2
+        reach = math.ceil(keep / self.map.resolution)
         near = occupied[max(0, row - reach):row + reach + 1,
                         max(0, column - reach):column + reach + 1]
         rows, columns = np.nonzero(near)
         rows, columns = rows + max(0, row - reach) - row, columns + max(0, column - reach) - column
-        return bool((np.hypot(rows, columns) * self.map.resolution
-                     < self._options.radius).any())
+        return bool((np.hypot(rows, columns) * self.map.resolution < keep).any())

@@ -3,7 +3,7 @@
 What depth images have shown of the floor: free, occupied or not yet seen.
 
 Each cell holds the logarithm of the odds that something stands there, raised by points above it
-and lowered by what was seen through it, with the values of OctoMap (Hornung et al., 2013,
+and lowered by what was seen through it, between limits (as in OctoMap, Hornung et al., 2013,
 doi:10.1007/s10514-012-9321-0), so that a map gets over moved chairs and noisy pixels.
 """
 
@@ -13,7 +13,8 @@ import cv2
 from ipt_ros.geometry import PinholeCamera, Pose2D, transform_points
 import numpy as np
 
-_HIT, _MISS, _LOWEST, _HIGHEST = 0.85, -0.4, -2.0, 3.5
+# Two looks show an obstacle where the floor was free for long: somebody may step in the way.
+_HIT, _MISS, _LOWEST, _HIGHEST = 1.4, -0.4, -1.0, 3.5
 _OCCUPIED, _FREE = 0.5, -0.3  # log-odds above and below which a cell counts as one or the other
 _COLUMNS, _ROWS = 96, 64  # of an image, at most, that are looked at
 _GROWTH = 4.0  # m by which the map grows when something lies outside

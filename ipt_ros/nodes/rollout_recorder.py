@@ -73,7 +73,7 @@ class RolloutRecorder(Node):
         self._listener: Listener | None = None
         self._began = 0
         self._state = 'stopped'
-        self._lost: dict[str, int] = {}
+        self._last: dict[str, object] = {}  # figures of the last recording
         # Not in the node's time: nobody may have started a simulated clock yet.
         self._steady = Clock(clock_type=ClockType.STEADY_TIME)
 
@@ -107,7 +107,7 @@ class RolloutRecorder(Node):
             self, self._choice(settings.topics), settings.depth,
             self._recording.add_topic, self._on_message)
         self._began = self._steady.now().nanoseconds
-        self._state, self._lost = '', {}
+        self._state, self._last = '', {}
         self.get_logger().info(f"recording to '{self._recording.folder}'")
         self._look()
         return self._recording.folder
@@ -115,15 +115,19 @@ class RolloutRecorder(Node):
     def end(self) -> str:
         """End the recording; return a sentence about it. Raises BagError if it had failed."""
         recording, self._recording = self._recording, None
-        self._lost = self._listener.lost
+        lost = sum(self._listener.lost.values())
         self._listener.stop()
         error = recording.stop()
         counts = recording.counts()
         taken, dropped = sum(c.taken for c in counts), sum(c.dropped for c in counts)
         text = (f"recorded {taken} messages of {len(counts)} topics to '{recording.folder}' "
                 f'({recording.size / 1e6:.1f} MB), dropped {dropped}, lost before they arrived '
-                f'{sum(self._lost.values())}')
+                f'{lost}')
         self._state = f'{error}; {text}' if error else f'stopped; {text}'
+        self._last = {'bag': recording.folder, 'messages': taken, 'bytes': recording.size,
+                      'dropped': dropped, 'lost': lost}
+        if self.context.ok():
+            self._diagnostics.publish()
         if error:
             self.get_logger().error(self._state)
             raise BagError(self._state)
@@ -192,7 +196,8 @@ class RolloutRecorder(Node):
     def _check(self) -> DiagnosticStatus:
         recording = self._recording
         if recording is None:
-            return status(OK if self._state.startswith('stopped') else ERROR, self._state)
+            return status(
+                OK if self._state.startswith('stopped') else ERROR, self._state, self._last)
         counts, lost = recording.counts(), self._listener.lost
         seconds = (self._steady.now().nanoseconds - self._began) / 1e9
         missing = self._choice(self._settings.required).unmatched(
