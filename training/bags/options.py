@@ -32,7 +32,7 @@ class ReadOptions:
     fixed_frame: str = ''
     base_frame: str = 'base_link'
     slop: float = 0.05
-    pose_tolerance: float = 0.1
+    pose_tolerance: float = 0.0
     max_pose_gap: float = 0.5
     max_speed: float = 5.0
     max_turn_rate: float = 12.0

@@ -28,12 +28,17 @@ MINED_TASKS = tuple(_MINERS)
 
 
 class MinedExamples(Iterator[Example]):
-    """Examples, one at a time; `skipped` counts what was left out until now, and why."""
+    """
+    Examples, one at a time; `skipped` counts what was left out until now, and why.
 
-    def __init__(self, examples: Iterator[Example], skipped: Counter):
-        """Wrap a generator and what it counts in."""
+    place: floor, surface and tracks, as far as they were needed.
+    """
+
+    def __init__(self, examples: Iterator[Example], place: Place):
+        """Wrap a generator and what it works on."""
         self._examples = examples
-        self.skipped = skipped
+        self.place = place
+        self.skipped = place.skipped
 
     def __next__(self) -> Example:
         return next(self._examples)
@@ -55,15 +60,14 @@ def mine_examples(
     """
     skipped = Counter() if skipped is None else skipped
     options = options or MiningOptions()
-    return MinedExamples(_mine(rollout, tuple(tasks), seed, options, skipped), skipped)
-
-
-def _mine(rollout: Rollout, tasks: tuple[str, ...], seed: int, options: MiningOptions,
-          skipped: Counter) -> Iterator[Example]:
     place = Place(rollout, options, skipped)
+    return MinedExamples(_mine(place, tuple(tasks), seed), place)
+
+
+def _mine(place: Place, tasks: tuple[str, ...], seed: int) -> Iterator[Example]:
     for task in tasks:
         if task not in _MINERS:
-            skipped[f'{task}: cannot be mined; only {", ".join(MINED_TASKS)} can'] += 1
+            place.skipped[f'{task}: cannot be mined; only {", ".join(MINED_TASKS)} can'] += 1
             continue
         rng = np.random.default_rng([seed, MINED_TASKS.index(task)])
         yield from _MINERS[task](place, rng)

@@ -8,24 +8,23 @@ real robot; then the simulator draws what it would have been right to mine.
 
 import argparse
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 import math
 from pathlib import Path
 import sys
 from typing import Any
 
 import cv2
-from ipt_ros.geometry import Pose2D, transform_points
+from ipt_ros.geometry import invert, Pose2D, transform_points
 from ipt_ros.geometry.topdown_fusion import topdown_map, TopDownMap
 from ipt_ros.pictures import png
 from ipt_ros.spatial import Example
 from ipt_sim import CameraSpec, make_simulator, Simulator, SimulatorError
 from ipt_training.bags import BagReadError, FrameRecord, read_rollout, Rollout
-from ipt_training.mining import MinedExamples, MiningOptions
-from ipt_training.mining.counting import mine_rings
+from ipt_training.mining import mine_examples, MINED_TASKS, MiningOptions
 from ipt_training.mining.free_way import MARGIN, OBSTACLE, REACH
-from ipt_training.mining.perspective import mine_pairs
+from ipt_training.mining.perspective import ground_pose, offset_of
 from ipt_training.mining.place import Place
 import numpy as np
 
@@ -37,12 +36,13 @@ class Figures:
     """
     What was measured, a number an example.
 
-    offset_metres, offset_degrees: as the examples say themselves. mark_metres: from the marked
-    target to what the simulator shows under the mark. target_colour: mean absolute difference, 0
-    to 255, of the mined target to the simulator's view from the pose that was asked for;
-    other_colour: to the view of another example, for comparison. map_*: the fused map against the
-    simulator's, where it is known: colour, height of surfaces (m), intersection over union of what
-    is occupied, share that is known. way_right: whether answers on free ways are right.
+    offset_metres, offset_degrees: from the pose that was asked for to the true one. mark_metres:
+    from where the robot truly got to what the simulator shows under the mark. target_colour: mean
+    absolute difference, 0 to 255, of the mined target to the simulator's view from the pose that
+    was asked for; other_colour: to the view of another example, for comparison. map_*: the fused
+    map against the simulator's, where it is known: colour, height of surfaces (m), intersection
+    over union of what is occupied, share that is known. way_right: whether answers on free ways
+    are right.
     """
 
     offset_metres: list[float] = field(default_factory=list)
@@ -65,9 +65,18 @@ class TruthError(ValueError):
 class Comparison:
     """Compares examples of a rollout with a simulator that holds the scene of its segment."""
 
-    def __init__(self, rollout: Rollout, simulator: Simulator):
-        """Use a simulator whose `reset` was called with the seed of the scene."""
+    def __init__(
+        self, rollout: Rollout, simulator: Simulator,
+        true_pose: Callable[[FrameRecord], np.ndarray] | None = None,
+    ):
+        """
+        Use a simulator whose `reset` was called with the seed of the scene.
+
+        true_pose: returns world_from_optical (4x4) of a frame; by default that of the recording,
+        which is the truth where odometry does not drift.
+        """
         self.figures = Figures()
+        self._true_pose = true_pose or (lambda record: record.fixed_from_optical)
         self._rollout = rollout
         self._sim = simulator
         self._records = {(r.camera, r.stamp, r.segment): r for r in rollout.frames}
@@ -100,12 +109,15 @@ class Comparison:
     def _pair(self, example: Example) -> np.ndarray:
         mined, figures = example.metadata['mined'], self.figures
         first, second = self._record(example, 0), self._record(example, 1)
-        figures.offset_metres.append(mined['offset']['metres'])
-        figures.offset_degrees.append(abs(mined['offset']['degrees']))
-        asked = Pose2D(*example.metadata['target_pose'])
-        before = self._sim.render(
-            self._spec(first), Pose2D(*example.metadata['pose']), instance=False)
-        figures.mark_metres.append(_metres_off(before, mined['mark'], asked, mined['floor_z']))
+        eye, reached = self._true_pose(first), ground_pose(self._true_pose(second))
+        # What was asked for is known with respect to the first view, so it moves along with it.
+        moved = eye @ invert(first.fixed_from_optical)
+        asked = Pose2D.from_matrix(moved @ Pose2D(*example.metadata['target_pose']).matrix)
+        offset = offset_of(asked, reached)
+        figures.offset_metres.append(offset['metres'])
+        figures.offset_degrees.append(abs(offset['degrees']))
+        before = self._sim.render(self._spec(first), ground_pose(eye), instance=False)
+        figures.mark_metres.append(_metres_off(before, mined['mark'], reached, mined['floor_z']))
         truth = self._sim.render(self._spec(second), asked, instance=False).rgb
         figures.target_colour.append(_difference(example.target, truth))
         if self._last_truth is not None and self._last_truth.shape == truth.shape:
@@ -163,27 +175,17 @@ class Comparison:
                 & (points[..., 1] > ymin + _WALL) & (points[..., 1] < ymax - _WALL))
 
 
-def mined_without_truth(rollout: Rollout, tasks: list[str], seed: int, options: MiningOptions,
-                        ) -> tuple[MinedExamples, Place]:
-    """Mine as `mine_examples` does, without truth; the place is what maps were made from."""
-    skipped: Counter = Counter()
-    place = Place(rollout, options, skipped)
-
-    def examples() -> Iterator[Example]:
-        for task, miner in (('pet', mine_pairs), ('mvc', mine_rings)):
-            if task in tasks:
-                yield from miner(place, np.random.default_rng([seed, task == 'mvc']))
-
-    return MinedExamples(examples(), skipped), place
-
-
-def _metres_off(frame: Any, uv: list[float], asked: Pose2D, floor_z: float) -> float:
-    """Return how far what is drawn under a pixel is from where the mark should be."""
-    column, row = (round(value) for value in uv)
-    depth = frame.depth[row, column]
+def _metres_off(frame: Any, uv: list[float], true: Pose2D, floor_z: float) -> float:
+    """Return how far what is drawn under a pixel is from the place on the floor."""
+    column, row = (int(value) for value in uv)
+    right, down = uv[0] - column, uv[1] - row
+    # On a plane, the inverse of depth is linear in the picture.
+    inverse = 1 / np.maximum(frame.depth[row:row + 2, column:column + 2].astype(float), 1e-3)
+    across = inverse @ (1 - right, right)
+    depth = 1 / float(np.dot(across, (1 - down, down)[:len(across)]))
     point = frame.intrinsics.deproject(np.array([uv], float), np.array([depth]))
     seen = transform_points(frame.world_from_optical, point)[0]
-    return float(np.linalg.norm(seen - (asked.x, asked.y, floor_z)))
+    return float(np.linalg.norm(seen - (true.x, true.y, floor_z)))
 
 
 def _difference(one: np.ndarray, other: np.ndarray) -> float:
@@ -242,13 +244,13 @@ def compare(rollout: Rollout, seed: int, options: MiningOptions, pictures: Path 
             f"'{rollout.path}' tells of {len(truths)} simulated scenes on ground_truth/scene; "
             'expected exactly one')
     backend, scene = truths.pop()
-    mined, place = mined_without_truth(rollout, ['pet', 'mvc'], seed, options)
+    mined = mine_examples(rollout, MINED_TASKS, seed, replace(options, use_truth=False))
     with make_simulator(backend) as simulator:
         simulator.reset(int(scene))
         comparison = Comparison(rollout, simulator)
         shown: Counter = Counter()
         for example in mined:
-            truth = comparison.add(example, place)
+            truth = comparison.add(example, mined.place)
             if pictures is not None and shown[example.task] < 4:
                 shown[example.task] += 1
                 _save(pictures / f'{example.task}_{shown[example.task]}.png', example, truth)
@@ -275,7 +277,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--rings', type=int, default=MiningOptions.max_rings, help='at most')
     parser.add_argument('--pictures', type=Path, help='folder for pictures of some examples')
     chosen = parser.parse_args(arguments)
-    options = MiningOptions(use_truth=False, max_pairs=chosen.pairs, max_rings=chosen.rings)
+    options = MiningOptions(max_pairs=chosen.pairs, max_rings=chosen.rings)
     try:
         with read_rollout(chosen.bag) as rollout:
             figures = compare(rollout, chosen.seed, options, chosen.pictures)

@@ -13,7 +13,7 @@ from ipt_ros.geometry import Pose2D
 from ipt_ros.geometry.topdown_fusion import topdown_map, TopDownMap
 from ipt_ros.spatial import Example, Question, TASKS
 from ipt_training.mining import wordings
-from ipt_training.mining.perspective import floor_pose, numbers, offset_of
+from ipt_training.mining.perspective import ground_pose, numbers, offset_of
 from ipt_training.mining.place import Place, sized, Track, wrapped
 from ipt_training.mining.scene_questions import counting_truth
 import numpy as np
@@ -62,7 +62,7 @@ def _ring(place: Place, track: Track, first: int, radius: float,
     In the multi-camera variant each view stands a radius behind the centre and looks at it.
     """
     options = place.options
-    start = floor_pose(track.records[first])
+    start = ground_pose(track.records[first].fixed_from_optical)
     center = start.moved(radius)
     fits = np.abs(track.seconds - track.seconds[first]) <= options.ring_seconds
     fits &= np.abs(track.positions[:, 2] - track.positions[first, 2]) <= options.height_tolerance
@@ -134,7 +134,7 @@ def _example(place: Place, track: Track, center: Pose2D, asked: list[Pose2D], fo
                 'frame': place.rollout.fixed_frame,
                 'cameras': [record.camera for record in records],
                 'stamps': [record.stamp for record in records],
-                'offsets': [offset_of(pose, floor_pose(record))
+                'offsets': [offset_of(pose, ground_pose(record.fixed_from_optical))
                             for pose, record in zip(asked, records, strict=True)],
                 'known': round(picture.known_share, 3),
                 'known_core': round(core, 3),

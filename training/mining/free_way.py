@@ -13,11 +13,13 @@ import numpy as np
 
 DISTANCES = (1.0, 1.5, 2.0, 2.5, 3.0)  # m, that are asked about
 REACH = 3.5  # m that are looked at
-HALF_WIDTH = 0.25  # m on each side of a walker
+# m on each side of a walker: a way is free when nothing stands within the first, blocked when
+# something stands within the second, and in doubt in between.
+WIDE, NARROW = 0.3, 0.15
 OBSTACLE = 0.1  # m above the floor; lower things are stepped over
 HEADROOM = 1.6  # m; higher things are walked under
 MARGIN = 0.3  # m between what is asked and where the way ends, for the answer to be beyond doubt
-_CELL = 0.05
+_CELL = 0.07  # m; twice as coarse as the fused surface, so that it has no holes
 _OWN_SPACE = 0.25  # m: whoever stood at the place fitted there
 _BLOCKING_CELLS = 2  # in a row of cells across the way
 _SEEN_SHARE = 0.8  # of a row, for it to count as free
@@ -36,16 +38,18 @@ def free_way(surface: SurfaceCloud, floor: Floor, start: Pose2D) -> FreeWay:
     ahead = start.moved(REACH / 2)
     picture = topdown_map(
         surface, floor, (ahead.x, ahead.y), start.yaw, REACH, round(REACH / _CELL), HEADROOM)
-    side = np.abs((np.arange(picture.camera.width) - picture.camera.cx) * _CELL) <= HALF_WIDTH
-    standing = picture.occupied(OBSTACLE)[:, side].sum(axis=1)
-    seen = picture.known[:, side].mean(axis=1)
+    side = np.abs((np.arange(picture.camera.width) - picture.camera.cx) * _CELL)
+    standing = picture.occupied(OBSTACLE)
+    blocking = standing[:, side <= NARROW].sum(axis=1)
+    near = standing[:, side <= WIDE].any(axis=1)
+    seen = picture.known[:, side <= WIDE].mean(axis=1)
     for row in reversed(range(picture.camera.height)):  # the bottom row is at the start
         metres = REACH - (row + 1) * _CELL
         if metres < _OWN_SPACE:
             continue
-        if standing[row] >= _BLOCKING_CELLS:
+        if blocking[row] >= _BLOCKING_CELLS:
             return FreeWay(metres, True)
-        if seen[row] < _SEEN_SHARE:
+        if near[row] or seen[row] < _SEEN_SHARE:
             return FreeWay(metres, False)
     return FreeWay(REACH, False)
 

@@ -35,7 +35,7 @@ class MiningOptions:
 
     max_pairs: int = 500
     target_distance: tuple[float, float] = (0.8, 5.0)
-    heading_tolerance: float = math.radians(15)
+    heading_tolerance: float = math.radians(10)
     height_tolerance: float = 0.05
     tilt_tolerance: float = math.radians(3)
     max_seconds: float = 300.0

@@ -27,7 +27,7 @@ import numpy as np
 
 PET = TASKS['pet']
 _TRIES = 4  # first views that are looked at for one second view
-_AROUND = 2  # pixels around the target's whose depth tells whether the floor is there
+_AROUND = 1  # pixels around the target's whose depth tells whether the floor is there
 
 
 @dataclass
@@ -134,9 +134,8 @@ def _quarter(turn: str) -> float:
     return math.pi / 2 if turn == 'left' else -math.pi / 2
 
 
-def floor_pose(record: FrameRecord) -> Pose2D:
-    """Return the place under a camera and the heading of its optical axis, in the fixed frame."""
-    pose = record.fixed_from_optical
+def ground_pose(pose: np.ndarray) -> Pose2D:
+    """Return the place under a camera (4x4 pose of its optical frame) and where it looks."""
     return Pose2D(float(pose[0, 3]), float(pose[1, 3]), math.atan2(pose[1, 2], pose[0, 2]))
 
 
@@ -145,7 +144,8 @@ def _example(place: Place, first: FrameRecord, second: FrameRecord, turn: str, b
     """Look at two frames and make an example of them. Raises _Unfit."""
     options = place.options
     floor = place.floor(first.segment)
-    pose, reached = floor_pose(first), floor_pose(second)
+    pose, reached = (
+        ground_pose(record.fixed_from_optical) for record in (first, second))
     asked = Pose2D(reached.x, reached.y, math.remainder(pose.yaw + _quarter(turn), math.tau))
     before = _loaded(place, first)
     marked, uv, checked = _marked(before, asked, floor, place)
@@ -224,14 +224,15 @@ def _marked(before: Frame, asked: Pose2D, floor: Floor, place: Place,
 
 
 def _height_at(frame: Frame, uv: tuple[float, float], floor: Floor) -> float:
-    """Return the median height (m) above the floor of what depth shows around a pixel."""
+    """Return how far (m) what depth shows around a pixel is off the floor at most; up is plus."""
     column, row = (round(value) for value in uv)
     rows = slice(max(0, row - _AROUND), row + _AROUND + 1)
     columns = slice(max(0, column - _AROUND), column + _AROUND + 1)
     alone = np.zeros_like(frame.depth)
     alone[rows, columns] = frame.depth[rows, columns]
     points, _ = points_of(Frame(frame.record, frame.rgb, alone, frame.intrinsics))
-    return float(np.median(floor.heights(points)))
+    heights = floor.heights(points)
+    return float(heights[np.argmax(np.abs(heights))])
 
 
 def _request(turn: str, rng: np.random.Generator) -> Question:

@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Recordings with and without faults, read back and compared with what was recorded."""
+
+from dataclasses import replace
+import math
+
+from box_world import BoxWorld
+from hypothesis import given
+from hypothesis import strategies as st
+from ipt_ros.bags import repair
+from ipt_ros.geometry import Pose2D
+from ipt_sim.protocol import CameraSpec
+from ipt_training.bags import (
+    Bag,
+    BagReadError,
+    CameraTopics,
+    FrameError,
+    read_rollout,
+    ReadOptions,
+)
+from ipt_training.bags.topics import find_cameras
+import numpy as np
+import pytest
+from rosbags.rosbag2 import StoragePlugin
+from simulated_bags import drive, new, odometry, record, Recorder, SECOND, Settings
+
+CAMERAS = (
+    CameraSpec('front', 32, 24, math.radians(80), (0.1, 0.0, 1.2), pitch=0.2),
+    CameraSpec('left', 32, 24, math.radians(80), (0.0, 0.1, 1.2), yaw=math.pi / 2))
+SETTINGS = Settings(CAMERAS)
+FRONT, DEPTH = '/ipt/front/image_raw', '/ipt/front/depth/image_raw'
+WAY = drive([(-1.5, -1.5), (0.5, -1.5), (0.5, 0.5)])
+NUMBER = 2 * math.ceil(WAY.duration * 4)  # frames of both cameras
+
+
+@pytest.fixture(scope='module')
+def world():
+    world = BoxWorld()
+    world.reset(3)
+    return world
+
+
+@pytest.fixture
+def bag(tmp_path, world):
+    """Return a function that records with changed settings."""
+    def make(extra=None, way=WAY, **changes):
+        return record(tmp_path / 'bag', world, way, replace(SETTINGS, **changes), extra)
+    return make
+
+
+def spoiled(topic, change):
+    """Return a `spoil` that hands the messages of a topic, and their number, to a function."""
+    count = -1
+
+    def spoil(name, logged, message):
+        nonlocal count
+        if name != topic:
+            return message
+        count += 1
+        return change(count, message)
+    return spoil
+
+
+def test_frames_have_the_pixels_and_poses_that_were_recorded(bag, world):
+    # Transforms come four times a second, images at other times: poses are interpolated.
+    times, errors = [0], []
+
+    def thinned(topic, logged, message):
+        if topic == '/tf':
+            times[0] += 1
+            return message if times[0] % 4 == 2 else None
+        return message
+    with read_rollout(bag(spoil=thinned)) as rollout:
+        assert len(rollout) > NUMBER - 8 and set(rollout.cameras) == {'front', 'left'}
+        assert rollout.fixed_frame == 'odom'
+        for item in rollout:
+            spec = next(c for c in CAMERAS if c.name == item.record.camera)
+            pose = WAY((item.record.stamp - SETTINGS.start) / SECOND)
+            expected = pose.matrix @ spec.optical_in_base
+            errors.append(np.abs(item.record.fixed_from_optical - expected).max())
+            truth = world.render(spec, pose)
+            np.testing.assert_array_equal(item.rgb, truth.rgb)
+            np.testing.assert_array_equal(item.depth, truth.depth)
+            assert item.intrinsics == spec.intrinsics and item.record.segment == 0
+    # Where the robot goes over from driving to turning, a straight line is no more than near.
+    assert np.median(errors) < 0.001 and max(errors) < 0.05
+
+
+@pytest.mark.parametrize('encoding,depth,worst', [
+    ('bgr8', '16UC1', 0), ('png', '', 0), ('jpeg', '32FC1', 90), ('mono8', '16UC1', None)])
+def test_encodings(bag, world, encoding, depth, worst):
+    with read_rollout(bag(encoding=encoding, depth=depth)) as rollout:
+        record_ = next(r for r in rollout.frames if r.camera == 'front')
+        frame = rollout.load(record_)
+        truth = world.render(CAMERAS[0], WAY((record_.stamp - SETTINGS.start) / SECOND))
+        if worst is None:
+            assert (frame.rgb == frame.rgb[..., :1]).all()
+        else:
+            assert np.abs(frame.rgb.astype(int) - truth.rgb).mean() <= worst / 10
+        if depth:
+            np.testing.assert_allclose(frame.depth, truth.depth, atol=0.0006)
+        else:
+            assert frame.depth is None and record_.depth_logged is None
+
+
+def test_sqlite_bags_and_single_files_read_the_same(bag):
+    path = bag(storage=StoragePlugin.SQLITE3)
+    with read_rollout(path) as rollout, read_rollout(next(path.glob('*.db3'))) as single:
+        assert len(rollout) == len(single) == NUMBER
+        one, other = rollout.load(rollout.frames[3]), single.load(single.frames[3])
+        np.testing.assert_array_equal(one.rgb, other.rgb)
+
+
+def test_nothing_is_decoded_before_it_is_asked_for(bag):
+    def broken(count, message):
+        message.step = 1
+        return message
+    with read_rollout(bag(spoil=spoiled(FRONT, broken))) as rollout:
+        assert len(rollout) == NUMBER and not rollout.problems
+        with pytest.raises(FrameError, match='front: image cannot be decoded.*step is 1'):
+            rollout.load(next(r for r in rollout.frames if r.camera == 'front'))
+        assert {frame.record.camera for frame in rollout} == {'left'}
+        assert rollout.problems == {'front: image cannot be decoded': NUMBER // 2}
+
+
+def test_frames_of_one_moment_come_together(bag):
+    late = spoiled(FRONT, lambda count, message: None if count == 2 else message)
+    with read_rollout(bag(spoil=late)) as rollout:
+        groups = list(rollout.moments())
+    assert len(groups) == NUMBER // 2
+    assert [len(group) for group in groups].count(1) == 1
+    assert all(len({r.stamp for r in group.values()}) == 1 for group in groups)
+
+
+def test_types_are_read_by_the_definitions_in_the_bag(bag):
+    def extra(recorder: Recorder):
+        recorder.write('/battery', SECOND, new('our_robot/msg/Battery', volts=12.5, note='full'))
+    with Bag(bag(extra)) as opened:
+        messages = list(opened.messages(['/battery']))
+    assert [(m.volts, m.note) for _, _, m in messages] == [(12.5, 'full')]
+
+
+def test_unknown_types_cost_their_own_topic_only(bag):
+    def extra(recorder: Recorder):
+        recorder.write_raw('/odd', 'odd_msgs/msg/Odd', SECOND, b'\0\1\0\0abcd',
+                           'no/such/type of_nothing\n')
+    with read_rollout(bag(extra)) as rollout:
+        assert len(rollout) == NUMBER
+        assert rollout.problems["/odd: unknown message type 'odd_msgs/msg/Odd'"] == 1
+
+
+def test_messages_that_are_torn_are_counted(bag):
+    def extra(recorder: Recorder):
+        recorder.write_raw(FRONT, 'sensor_msgs/msg/Image', SETTINGS.start, b'\0\1\0\0torn')
+    with read_rollout(bag(extra)) as rollout:
+        assert len(rollout) == NUMBER
+        assert rollout.problems[f"{FRONT}: no valid 'sensor_msgs/msg/Image'"] == 1
+
+
+def test_a_truncated_bag_is_refused_until_it_is_repaired(bag):
+    # Large enough for several chunks, of which a repair can save those that are whole.
+    path = bag(cameras=tuple(replace(camera, width=96, height=72) for camera in CAMERAS))
+    file = next(path.glob('*.mcap'))
+    file.write_bytes(file.read_bytes()[:file.stat().st_size // 2])
+    with pytest.raises(BagReadError, match='ipt bag repair'):
+        read_rollout(path)
+    (path / 'metadata.yaml').unlink()
+    with pytest.raises(BagReadError, match='ipt bag repair'):
+        read_rollout(path)
+    repair(path)
+    with read_rollout(path) as rollout:
+        assert 0 < len(rollout) < NUMBER
+        assert sum(1 for _ in rollout) == len(rollout)
+
+
+def test_what_is_no_bag_says_so(tmp_path, bag):
+    with pytest.raises(BagReadError, match='no bag at'):
+        read_rollout(tmp_path / 'nothing')
+    with pytest.raises(BagReadError, match='neither metadata.yaml'):
+        read_rollout(tmp_path)
+    (tmp_path / 'notes.mcap').write_text('not MCAP')
+    with pytest.raises(BagReadError, match='cannot read'):
+        read_rollout(tmp_path / 'notes.mcap')
+    Recorder(tmp_path / 'empty', SETTINGS).writer.close()
+    with pytest.raises(BagReadError, match='empty'):
+        read_rollout(tmp_path / 'empty')
+    path = bag()
+    (path / 'metadata.yaml').write_text('{oh: [no')
+    with pytest.raises(BagReadError, match='cannot read'):
+        read_rollout(path)
+
+
+def without(*topics):
+    return lambda topic, logged, message: None if topic in topics else message
+
+
+def test_missing_topics_are_named(bag):
+    path = bag(spoil=without('/ipt/front/camera_info', '/ipt/left/camera_info'))
+    with pytest.raises(BagReadError, match='camera_info beside it.*/ipt/front/image_raw'):
+        read_rollout(path)
+    with pytest.raises(BagReadError, match="'/nose/image_raw'.*nothing.*/ipt/left/image_raw"):
+        read_rollout(path, ReadOptions({'nose': CameraTopics('/nose/image_raw', '/nose/info')}))
+
+
+def test_one_camera_without_calibration_leaves_the_other(bag):
+    with read_rollout(bag(spoil=without('/ipt/front/camera_info'))) as rollout:
+        assert set(rollout.cameras) == {'left'} and len(rollout) == NUMBER // 2
+
+
+def test_without_any_pose_nothing_can_be_used(bag):
+    with pytest.raises(BagReadError, match=r'no pose at the time of an image.*base_link'):
+        read_rollout(bag(spoil=without('/tf', '/ipt/odom', '/tf_static')))
+
+
+def test_odometry_replaces_missing_transforms(bag):
+    with read_rollout(bag(with_tf=False)) as rollout:
+        assert len(rollout) == NUMBER
+        for item in rollout.frames:
+            pose = WAY((item.stamp - SETTINGS.start) / SECOND)
+            np.testing.assert_allclose(item.fixed_from_base, pose.matrix, atol=1e-9)
+
+
+def test_a_gap_in_the_transforms_is_not_bridged(bag):
+    # From 2 s on for a second: longer than is believed, shorter than the robot could hide.
+    gap = range(SETTINGS.start + 2 * SECOND, SETTINGS.start + 3 * SECOND)
+
+    def spoil(topic, logged, message):
+        return None if topic in ('/tf', '/ipt/odom') and logged in gap else message
+    with read_rollout(bag(spoil=spoil)) as rollout:
+        stamps = {r.stamp - SETTINGS.start for r in rollout.frames}
+        assert not any(2 * SECOND <= s < 3 * SECOND - SECOND // 20 for s in stamps)
+        assert rollout.problems['front: no pose at the time of an image'] == 4
+    assert len(stamps) == NUMBER // 2 - 4
+
+
+def test_stamps_out_of_order_twice_or_missing_are_left_out(bag):
+    def change(count, message):
+        stamp = message.header.stamp
+        if count == 5:
+            stamp.sec -= 1
+        elif count == 8:
+            stamp.sec = stamp.nanosec = 0
+        elif count in (10, 11):
+            stamp.sec, stamp.nanosec = SETTINGS.start // SECOND + 2, 500_000_000
+        return message
+    with read_rollout(bag(spoil=spoiled(FRONT, change))) as rollout:
+        assert len(rollout) == NUMBER - 3
+        for words in ('older than the one before', 'without a stamp', 'with a stamp seen before'):
+            assert rollout.problems[f'front: images {words}'] == 1
+        stamps = [r.stamp for r in rollout.frames if r.camera == 'front']
+        assert stamps == sorted(set(stamps))
+
+
+def test_teleporting_and_setting_the_clock_back_begin_new_segments(bag):
+    def jumping(seconds):
+        return WAY(seconds) if seconds < 2 else Pose2D(1.5, 1.5)
+    jumping.duration = 4
+    with read_rollout(bag(way=jumping)) as rollout:
+        assert {r.segment: r.fixed_from_base[0, 3] > 1 for r in rollout.frames} == {
+            0: False, 1: True}
+
+
+def test_setting_the_clock_back_begins_a_new_segment(bag):
+    def back(topic, logged, message):
+        seconds = (logged - SETTINGS.start) / SECOND
+        items = getattr(message, 'transforms', None) or [message]
+        for item in items:
+            if seconds >= 3 and topic != '/tf_static':
+                item.header.stamp.sec -= 3
+        return message
+    with read_rollout(bag(spoil=back)) as rollout:
+        assert {r.segment for r in rollout.frames} == {0, 1} and len(rollout) >= NUMBER - 2
+        for item in rollout.frames[::5]:
+            pose = WAY((item.logged - SETTINGS.start) // 1_000_000 / 1000)
+            np.testing.assert_allclose(item.fixed_from_base, pose.matrix, atol=1e-6)
+        assert rollout.problems[
+            'note: the clock was set back; what comes after is kept apart'] == 1
+
+
+def test_distorted_images_are_rectified(bag):
+    with read_rollout(bag(distortion=(-0.1, 0.01, 0.0, 0.0, 0.0))) as rollout:
+        frame = rollout.load(rollout.frames[0])
+        assert frame.intrinsics != CAMERAS[0].intrinsics
+        assert frame.rgb.shape == (24, 32, 3) and frame.depth.shape == (24, 32)
+
+
+def test_a_lens_that_is_not_supported_is_refused_by_name(bag):
+    def odd(topic, logged, message):
+        if topic == '/ipt/front/camera_info':
+            message.distortion_model = 'thin_prism'
+        return message
+    with read_rollout(bag(distortion=(-0.1, 0.01, 0.0, 0.0, 0.0), spoil=odd)) as rollout:
+        assert {r.camera for r in rollout.frames} == {'left'}
+        assert rollout.problems['front: lens cannot be used'] == NUMBER // 2
+
+
+def test_depth_that_is_not_registered_is_not_used(bag):
+    def elsewhere(count, message):
+        message.header.frame_id = 'infrared'
+        return message
+    with read_rollout(bag(spoil=spoiled(DEPTH, elsewhere))) as rollout:
+        assert all((r.depth_logged is None) == (r.camera == 'front') for r in rollout.frames)
+        assert any("'infrared', not registered" in reason for reason in rollout.problems)
+
+
+@pytest.mark.parametrize('field,value', [('k', np.zeros(9)), ('binning_x', 2)])
+def test_calibrations_that_cannot_be_used_are_refused(bag, field, value):
+    def change(topic, logged, message):
+        if topic == '/ipt/front/camera_info':
+            setattr(message, field, value)
+        return message
+    with read_rollout(bag(spoil=change)) as rollout:
+        assert {r.camera for r in rollout.frames} == {'left'}
+        assert rollout.problems['front: camera_info cannot be used'] == NUMBER // 2
+
+
+def test_transforms_that_are_not_finite_are_counted(bag):
+    def change(count, message):
+        if count == 3:
+            message.transforms[0].transform.translation.x = math.nan
+        return message
+    with read_rollout(bag(spoil=spoiled('/tf', change))) as rollout:
+        assert rollout.problems['/tf: a transform is not finite or has no frames'] == 1
+        assert len(rollout) == NUMBER
+        assert all(np.isfinite(r.fixed_from_optical).all() for r in rollout.frames)
+
+
+def test_ground_truth_is_found_and_nonsense_is_not(bag):
+    with read_rollout(bag(truth={'scene': 'box', 'seed': 3, 'objects': []})) as rollout:
+        assert rollout.truth(rollout.frames[0])['scene'] == 'box'
+
+
+def test_nonsense_for_ground_truth_is_counted(bag):
+    def extra(recorder: Recorder):
+        recorder.write('/ipt/ground_truth/scene', SETTINGS.start, new(
+            'std_msgs/msg/String', data='{oh'))
+        recorder.write('/other/odom', SETTINGS.start, odometry(SETTINGS.start, Pose2D(9, 9)))
+    with read_rollout(bag(extra)) as rollout:
+        assert rollout.truth(rollout.frames[0]) is None
+        assert rollout.problems['/ipt/ground_truth/scene: no JSON with scene, seed and objects']
+
+
+IMAGE, INFO = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CameraInfo'
+PACKED = 'sensor_msgs/msg/CompressedImage'
+
+
+def test_cameras_are_found_by_the_names_that_drivers_give_them():
+    found = find_cameras({
+        '/camera/camera/color/image_raw': IMAGE,
+        '/camera/camera/color/image_raw/compressed': PACKED,
+        '/camera/camera/color/camera_info': INFO,
+        '/camera/camera/depth/image_rect_raw': IMAGE, '/camera/camera/depth/camera_info': INFO,
+        '/camera/camera/aligned_depth_to_color/image_raw': IMAGE,
+        '/rear/image_raw/compressed': PACKED, '/rear/camera_info': INFO,
+        '/rear/depth/image_raw/compressedDepth': PACKED,
+        '/left/cam/image_rect': IMAGE, '/left/cam/camera_info': INFO,
+        '/right/cam/image_rect': IMAGE, '/right/cam/camera_info': INFO,
+        '/ipt/imagined/image_raw': IMAGE, '/ipt/imagined/camera_info': INFO})
+    assert found == {
+        'color': CameraTopics('/camera/camera/color/image_raw', '/camera/camera/color/camera_info',
+                              '/camera/camera/aligned_depth_to_color/image_raw'),
+        'rear': CameraTopics('/rear/image_raw/compressed', '/rear/camera_info',
+                             '/rear/depth/image_raw/compressedDepth'),
+        'left/cam': CameraTopics('/left/cam/image_rect', '/left/cam/camera_info'),
+        'right/cam': CameraTopics('/right/cam/image_rect', '/right/cam/camera_info')}
+
+
+@given(st.dictionaries(
+    st.from_regex(r'(/(depth|a|image_raw|camera_info|compressed)){1,4}', fullmatch=True),
+    st.sampled_from([IMAGE, INFO, PACKED]), max_size=8))
+def test_whatever_the_topics_every_camera_has_an_image_and_its_calibration(topics):
+    try:
+        found = find_cameras(topics)
+    except BagReadError:
+        return
+    for camera in found.values():
+        assert topics[camera.image] in (IMAGE, PACKED) and topics[camera.info] == INFO
+        assert not camera.depth or topics[camera.depth] in (IMAGE, PACKED)
