@@ -13,6 +13,7 @@ from ipt_ros.pictures import png
 from ipt_ros.progress import bar, Progress
 from ipt_ros.ros.client import Robot, RobotError
 from ipt_ros.ros.images import to_rgb
+from ipt_ros.ros.messages import path_message
 
 
 def ask(options: Namespace) -> int:
@@ -22,13 +23,16 @@ def ask(options: Namespace) -> int:
     if options.target:
         target.header.frame_id = options.frame
         target.point.x, target.point.y = options.target
+    path = path_message(
+        zip(options.path[::2], options.path[1::2]), options.frame if options.path else '')
     try:
         with Robot(options.namespace, timeout=options.timeout) as robot:
             progress.live('waiting for the node')
             result = robot.imagine(
                 lambda feedback: progress.live(describe(feedback)), kind=Imagine.Goal.ASK,
                 question=options.question, choices=options.choices, task=options.task,
-                mode=options.mode, cameras=options.cameras, target=target, seed=options.seed,
+                mode=options.mode, cameras=options.cameras, target=target,
+                path=path, seed=options.seed,
                 return_images=options.out is not None)
     except RobotError as error:
         print(f'ipt: {error}', file=sys.stderr)

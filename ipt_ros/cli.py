@@ -65,12 +65,15 @@ def build_parser() -> argparse.ArgumentParser:
     ask = command('ask', _ask, 'ask a running imagination node')
     ask.add_argument('question', help='in plain words')
     ask.add_argument('--choices', nargs='+', default=[], metavar='TEXT', help='possible answers')
-    ask.add_argument('--task', default='auto', help='auto, pet, mvc, free (default: auto)')
+    ask.add_argument('--task', default='auto', help='auto, pet, pt, mvc, free (default: auto)')
     ask.add_argument('--mode', default='auto', help='auto, answer, imagine (default: auto)')
     ask.add_argument('--cameras', nargs='+', default=[], metavar='NAME', help='in this order')
     ask.add_argument(
         '--target', nargs=2, type=float, metavar=('X', 'Y'), help='point on the ground (m)')
-    ask.add_argument('--frame', default='map', help='frame of the target (default: map)')
+    ask.add_argument(
+        '--path', nargs='+', type=float, default=[], metavar='M',
+        help='X1 Y1 X2 Y2 ...: a path on the ground (m) from waypoint 1 to waypoint 2')
+    ask.add_argument('--frame', default='map', help='frame of target and path (default: map)')
     ask.add_argument('--seed', type=int, default=-1, help="default: the node's own")
     ask.add_argument('--namespace', default='/ipt', help='of the node (default: /ipt)')
     ask.add_argument('--timeout', type=float, default=600.0, help='s (default: 600)')
@@ -113,6 +116,8 @@ def _demo(options: argparse.Namespace, rest: list[str]) -> int:
 
 
 def _ask(options: argparse.Namespace, rest: list[str]) -> int:
+    if len(options.path) % 2 or len(options.path) == 2:
+        return _failed('--path takes two places or more: X1 Y1 X2 Y2 ...')
     # Before DDS starts; nodes with and without the profile understand each other.
     os.environ.setdefault('FASTRTPS_DEFAULT_PROFILES_FILE', str(shared(DDS_PROFILE)))
     from ipt_ros.asking import ask

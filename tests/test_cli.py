@@ -40,6 +40,12 @@ def test_wrong_command_line_ends_with_usage(arguments, capsys):
     assert 'usage: ipt' in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('numbers', [['1', '2'], ['1', '2', '-3']])
+def test_a_path_needs_two_places(numbers, capsys):
+    assert cli.main(['ask', 'What is on my left at M1?', '--path', *numbers]) == 1
+    assert 'X1 Y1 X2 Y2' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(('command', 'module'), [
     ('verify', 'ipt_ros.bagel.verify'),
     ('dataset', 'ipt_training.datasets.command'),

@@ -149,12 +149,7 @@ class TransformTree:
         target, source = target.lstrip('/'), source.lstrip('/')
         if target == source:
             return np.eye(4)
-        up, down = self._ancestors(source), self._ancestors(target)
-        common = next((frame for frame in up if frame in down), None)
-        if common is None:
-            raise TransformError(
-                f"frames '{source}' and '{target}' are not connected: the first hangs on "
-                f"'{up[-1]}', the second on '{down[-1]}'; check /tf and /tf_static")
+        common = self._common(self._ancestors(source), self._ancestors(target))
         return invert(self._climb(target, common, stamp)) @ self._climb(source, common, stamp)
 
     def lookup_through(
@@ -163,6 +158,19 @@ class TransformTree:
         """Return target (at its stamp) from source (at another), through a frame that stays."""
         return (self.lookup(target, fixed, target_stamp)
                 @ self.lookup(fixed, source, source_stamp))
+
+    def newest(self, target: str, source: str) -> int | None:
+        """
+        Return the latest stamp (ns) at which both frames are known, None if nothing moves.
+
+        Raises TransformError when the frames are unknown or not connected.
+        """
+        target, source = target.lstrip('/'), source.lstrip('/')
+        up, down = self._ancestors(source), self._ancestors(target)
+        common = self._common(up, down)
+        between = up[:up.index(common)] + down[:down.index(common)]
+        moving = [self._edges[frame] for frame in between if not self._edges[frame].static]
+        return min((edge.stamps[-1] for edge in moving), default=None)
 
     def has(self, frame: str) -> bool:
         """Tell whether the frame is known, as a child or as a parent."""
@@ -204,6 +212,16 @@ class TransformTree:
                 raise TransformError(f'the transform tree has a loop at {parent!r}')
             chain.append(parent)
         return chain
+
+    @staticmethod
+    def _common(up: list[str], down: list[str]) -> str:
+        """Return the first frame that both lines of ancestors have."""
+        common = next((frame for frame in up if frame in down), None)
+        if common is None:
+            raise TransformError(
+                f"frames '{up[0]}' and '{down[0]}' are not connected: the first hangs on "
+                f"'{up[-1]}', the second on '{down[-1]}'; check /tf and /tf_static")
+        return common
 
     def _climb(self, frame: str, ancestor: str, stamp: int | None) -> np.ndarray:
         """Return ancestor_from_frame."""

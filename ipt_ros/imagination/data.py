@@ -14,7 +14,7 @@ import math
 from ipt_ros.geometry import OrthographicCamera, PinholeCamera
 import numpy as np
 
-TASK_NAMES = ('auto', 'pet', 'mvc', 'free')
+TASK_NAMES = ('auto', 'pet', 'pt', 'mvc', 'free')
 MODES = ('auto', 'answer', 'imagine')
 
 
@@ -24,6 +24,7 @@ class Code(StrEnum):
     UNKNOWN_CAMERA = 'UNKNOWN_CAMERA'
     NO_CAMERA_INFO = 'NO_CAMERA_INFO'
     NO_TRANSFORM = 'NO_TRANSFORM'
+    NO_MAP = 'NO_MAP'
     EMPTY_QUESTION = 'EMPTY_QUESTION'
     QUESTION_TOO_LONG = 'QUESTION_TOO_LONG'
     UNKNOWN_TASK = 'UNKNOWN_TASK'
@@ -32,6 +33,7 @@ class Code(StrEnum):
     BAD_CAMERA_COUNT = 'BAD_CAMERA_COUNT'
     MISSING_TARGET = 'MISSING_TARGET'
     BAD_REQUEST = 'BAD_REQUEST'
+    BAD_PATH = 'BAD_PATH'
     TARGET_NOT_FINITE = 'TARGET_NOT_FINITE'
     TARGET_NOT_VISIBLE = 'TARGET_NOT_VISIBLE'
     TARGET_OCCLUDED = 'TARGET_OCCLUDED'
@@ -52,7 +54,7 @@ class ImaginationError(Exception):
 @dataclass(frozen=True)
 class View:
     """
-    One camera's frame.
+    One camera's frame, or a map seen from above where the camera is orthographic.
 
     image: uint8 (H, W, 3) RGB. camera, base_from_optical (4x4) and depth (float32 (h, w) metres,
     0 = not measured) are None where they are not known; without the first two no target can be
@@ -61,7 +63,7 @@ class View:
 
     name: str
     image: np.ndarray
-    camera: PinholeCamera | None = None
+    camera: PinholeCamera | OrthographicCamera | None = None
     base_from_optical: np.ndarray | None = None
     depth: np.ndarray | None = None
     problem: str = ''
@@ -73,6 +75,7 @@ class AskRequest:
     A question; see ipt_interfaces/srv/Ask for the meaning of each field.
 
     cameras: names, in the order for the model; () leaves the choice to the task. target: x, y, z.
+    path: (x, y) of waypoint 1, any places on the way, waypoint 2; None for no path.
     """
 
     question: str
@@ -81,6 +84,7 @@ class AskRequest:
     mode: str = 'auto'
     cameras: Sequence[str] = ()
     target: tuple[float, float, float] | None = None
+    path: Sequence[tuple[float, float]] | None = None
     seed: int | None = None
 
 
@@ -192,7 +196,9 @@ class Options:
     confidence_samples: further pictures for the confidence of imagined views and maps, each drawn
     in `confidence_steps` time points; 0 gives no confidence and a grid from one picture.
     auto_mode: the mode that 'auto' stands for, by task. map_size: side (m) of the map that the
-    model was trained to imagine. max_question: bytes of question and choices (UTF-8).
+    model was trained to imagine; path_map_size: of the map on which it was trained to see paths.
+    side_view_height (m), side_view_hfov (rad): of the camera with which it imagines the view from
+    a path. max_question: bytes of question and choices (UTF-8).
     """
 
     seed: int = 42
@@ -202,6 +208,10 @@ class Options:
     confidence_samples: int = 2
     confidence_steps: int = 8
     auto_mode: dict[str, str] = field(
-        default_factory=lambda: {'pet': 'imagine', 'mvc': 'imagine', 'free': 'answer'})
+        default_factory=lambda: {
+            'pet': 'imagine', 'pt': 'imagine', 'mvc': 'imagine', 'free': 'answer'})
     map_size: float = 8.0
+    path_map_size: float = 6.0
+    side_view_height: float = 1.2
+    side_view_hfov: float = math.pi / 2
     max_question: int = 4096

@@ -6,7 +6,13 @@ from dataclasses import replace
 import math
 from pathlib import Path
 
-from ipt_ros.geometry import compose, rotation_from_yaw_pitch
+from ipt_ros.geometry import (
+    compose,
+    OPTICAL_IN_BODY,
+    PinholeCamera,
+    Pose2D,
+    rotation_from_yaw_pitch,
+)
 from ipt_ros.imagination.data import (
     AskRequest,
     BevRequest,
@@ -108,6 +114,8 @@ class Imagination:
         """Say where an imagined picture would have been taken, as far as that is known."""
         if prepared.task.imagination == 'bev':
             return self._map(prepared, picture, others)
+        if prepared.side_pose is not None:
+            return self._side_view(prepared.side_pose, picture), None
         if prepared.task.imagination == 'view' and prepared.turn:
             return self._view(prepared, picture), None
         return Imagined(prepared.task.imagination or 'view', picture), None
@@ -121,6 +129,13 @@ class Imagination:
         camera = view.camera.resized(picture.shape[1], picture.shape[0])
         return Imagined('view', picture, camera,
                         compose(turn @ view.base_from_optical[:3, :3], position))
+
+    def _side_view(self, pose: Pose2D, picture: np.ndarray) -> Imagined:
+        """Place the picture beside a path, taken by a camera as in training."""
+        height, width = picture.shape[:2]
+        return Imagined(
+            'view', picture, PinholeCamera.from_hfov(width, height, self.options.side_view_hfov),
+            pose.matrix @ compose(OPTICAL_IN_BODY, (0.0, 0.0, self.options.side_view_height)))
 
     def _map(self, prepared: Prepared, picture: np.ndarray,
              others: Sequence[np.ndarray]) -> tuple[Imagined, Grid | None]:

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 import re
+from typing import NoReturn
 
+from ipt_ros.geometry import OrthographicCamera, Pose2D
 from ipt_ros.imagination.data import (
     AskRequest,
     BevRequest,
@@ -18,8 +20,10 @@ from ipt_ros.imagination.data import (
     View,
     ViewRequest,
 )
+from ipt_ros.imagination.path_map import path_map
 from ipt_ros.spatial import (
     draw_cross,
+    FloorPath,
     get_task,
     guess_task,
     locate_target,
@@ -31,6 +35,7 @@ from ipt_ros.spatial import (
 from ipt_ros.spatial import (
     errors as spatial_errors,
 )
+from ipt_ros.spatial.tasks.path_tracing import goes_back, names_arrow, side_in
 import numpy as np
 
 MOST_MAP_PIXELS = 2048
@@ -42,6 +47,10 @@ _TARGET_CODES = {
     spatial_errors.TargetOccludedError: Code.TARGET_OCCLUDED,
     spatial_errors.TurnNotSupportedError: Code.TARGET_TURN,
     spatial_errors.TargetOutOfViewError: Code.TARGET_NOT_VISIBLE,
+}
+_PATH_CODES = {
+    spatial_errors.TargetInvalidError: Code.TARGET_NOT_FINITE,
+    spatial_errors.PathInvalidError: Code.BAD_PATH,
 }
 
 _TURN_WORDS = re.compile(
@@ -55,7 +64,8 @@ class Prepared:
     A request that was checked, and what the model will be given.
 
     views and images (uint8 (H, W, 3), marks drawn) are in the model's order. turn: 'left', 'right'
-    or '' where it is not known. note: a remark for people.
+    or '' where it is not known. side_pose: from where a path question looks to which side, None
+    where that is not known. note: a remark for people.
     """
 
     request: Request
@@ -65,6 +75,7 @@ class Prepared:
     views: tuple[View, ...]
     images: tuple[np.ndarray, ...]
     turn: str = ''
+    side_pose: Pose2D | None = None
     note: str = ''
 
 
@@ -105,21 +116,33 @@ def check_ask(request: AskRequest, longest: int) -> None:
         raise ImaginationError(Code.BAD_CHOICES, str(error)) from error
     if request.target is not None:
         _check_finite(request.target)
+    if request.path is not None:
+        _floor_path(request)
+        if request.target is not None or request.task not in ('auto', 'pt'):
+            raise ImaginationError(Code.BAD_REQUEST, (
+                f"a path goes with the task 'pt' and without a target; the task is "
+                f"'{request.task}'"))
+        if request.cameras:
+            raise ImaginationError(Code.BAD_CAMERA_COUNT, (
+                'a question about a path is put about the view from above alone; name no cameras'))
+    elif request.task == 'pt':
+        _miss_path()
 
 
 def _prepare_ask(views: Sequence[View], request: AskRequest, options: Options) -> Prepared:
     check_ask(request, options.max_question)
-    views = _chosen(views, request.cameras)
+    if request.path is not None:
+        return _prepare_path(views, request, options)
+    views = _chosen(_first_person(views), request.cameras)
     if request.task != 'auto':
         task = get_task(request.task)
     elif request.target is not None:
         task = get_task('pet')
     else:
         task = guess_task(request.question, len(views))
-    mode = request.mode
-    if mode == 'auto':
-        mode = options.auto_mode.get(task.name, 'answer')
     turn = ''
+    if task.name == 'pt':
+        _miss_path()
     if task.name == 'pet':
         if request.target is None:
             raise ImaginationError(Code.MISSING_TARGET, (
@@ -132,12 +155,63 @@ def _prepare_ask(views: Sequence[View], request: AskRequest, options: Options) -
         images = tuple(view.image for view in views)
     task.check_images(images)
     question = task.ask(request.question, request.choices)
+    mode = _mode(request, task, options)
     return Prepared(request, task, question, mode, tuple(views), images, turn)
+
+
+def _prepare_path(views: Sequence[View], request: AskRequest, options: Options) -> Prepared:
+    path, task = _floor_path(request), get_task('pt')
+    charts = [view for view in views if isinstance(view.camera, OrthographicCamera)]
+    if not charts:
+        raise ImaginationError(Code.NO_MAP, (
+            'there is no view from above to draw the path on; see the topic top_down/image_raw'))
+    chart = charts[0]
+    if chart.base_from_optical is None:
+        raise ImaginationError(
+            Code.NO_TRANSFORM, f"'{chart.name}': {chart.problem or 'no transform'}")
+    side, with_arrow = side_in(request.question), names_arrow(request.question)
+    if with_arrow and not side:
+        raise ImaginationError(Code.BAD_REQUEST, (
+            'the question names an arrow, which is drawn to the side that one looks to: say '
+            "'left' or 'right' in it"))
+    pose = None
+    if side:
+        walked = path.reversed() if goes_back(request.question) else path
+        pose = walked.midpoint.moved(0.0, turn=math.radians(90 if side == 'left' else -90))
+    image = path_map(
+        chart, path, options.path_map_size, pose.yaw if with_arrow else None)
+    question = task.ask(request.question, request.choices)
+    return Prepared(
+        request, task, question, _mode(request, task, options), (chart,), (image,), side_pose=pose)
+
+
+def _floor_path(request: AskRequest) -> FloorPath:
+    """Return the path of a request; raise ImaginationError where it is none."""
+    try:
+        return FloorPath(np.array(request.path, float).reshape(-1, 2))
+    except spatial_errors.TargetError as error:
+        raise ImaginationError(_PATH_CODES[type(error)], str(error)) from error
+
+
+def _miss_path() -> NoReturn:
+    raise ImaginationError(Code.MISSING_TARGET, (
+        'a question about waypoints and the midpoint M1 needs `path`, the way to draw on the map; '
+        "to ask about the images as they are, set the task to 'free'"))
+
+
+def _mode(request: AskRequest, task: Task, options: Options) -> str:
+    if request.mode != 'auto':
+        return request.mode
+    return options.auto_mode.get(task.name, 'answer')
+
+
+def _first_person(views: Sequence[View]) -> list[View]:
+    return [view for view in views if not isinstance(view.camera, OrthographicCamera)]
 
 
 def _prepare_view(views: Sequence[View], request: ViewRequest) -> Prepared:
     _check_finite((*request.target, request.yaw))
-    views = _chosen(views, (request.camera,) if request.camera else ())
+    views = _chosen(_first_person(views), (request.camera,) if request.camera else ())
     view, mark, turn = _best_view(views, request.target, request.yaw)
     exact = heading(view) + math.radians(90 if turn == 'left' else -90)
     moved = math.degrees(math.remainder(exact - request.yaw, math.tau))
@@ -147,7 +221,7 @@ def _prepare_view(views: Sequence[View], request: ViewRequest) -> Prepared:
                 f'{turn}: the model imagines quarter turns only')
     task = get_task('pet')
     return Prepared(request, task, task.imagination_question(turn=turn), 'imagine', (view,),
-                    (draw_cross(view.image, mark.uv),), turn, note)
+                    (draw_cross(view.image, mark.uv),), turn, note=note)
 
 
 def _prepare_bev(views: Sequence[View], request: BevRequest, options: Options) -> Prepared:
@@ -165,7 +239,7 @@ def _prepare_bev(views: Sequence[View], request: BevRequest, options: Options) -
     if size > 4 * options.map_size:
         raise ImaginationError(Code.BAD_REQUEST, (
             f'{size} m is more than four times the {options.map_size} m that are imagined'))
-    views = _chosen(views, request.cameras)
+    views = _chosen(_first_person(views), request.cameras)
     if views[0].base_from_optical is None:
         raise ImaginationError(Code.NO_TRANSFORM, (
             f"camera '{views[0].name}': {views[0].problem or 'no transform'}; it is needed to "

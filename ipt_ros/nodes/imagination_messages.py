@@ -10,7 +10,13 @@ from geometry_msgs.msg import PointStamped, PoseStamped, TransformStamped
 from ipt_interfaces.action import Imagine
 from ipt_interfaces.msg import Answer, Evidence, ImaginedImage, Phase
 from ipt_interfaces.srv import Ask
-from ipt_ros.geometry import compose, matrix_from_quaternion, OrthographicCamera, Pose2D
+from ipt_ros.geometry import (
+    compose,
+    matrix_from_quaternion,
+    OrthographicCamera,
+    Pose2D,
+    transform_points,
+)
 from ipt_ros.imagination import (
     AskRequest,
     BevRequest,
@@ -32,7 +38,7 @@ from ipt_ros.ros.messages import (
     transform_message,
 )
 from ipt_ros.ros.transforms import nanoseconds
-from nav_msgs.msg import MapMetaData, OccupancyGrid
+from nav_msgs.msg import MapMetaData, OccupancyGrid, Path
 import numpy as np
 from std_msgs.msg import Header
 
@@ -50,30 +56,45 @@ class Plan:
     """
     How to serve a request message.
 
-    cameras: their names, () for all. check(longest question in bytes): raise for what is wrong
-    with the request whatever the cameras see. make(base_from): return the request, with positions
-    in the base frame of an observation. Both raise ImaginationError, make TransformError, too.
+    cameras: their names, () for all. on_map: the view from above instead. check(longest question
+    in bytes): raise for what is wrong with the request whatever the cameras see. make(base_from):
+    return the request, with positions in the base frame of an observation. Both raise
+    ImaginationError, make TransformError, too.
     """
 
     cameras: Sequence[str]
     check: Callable[[int], None]
     make: Callable[[BaseFrom], Request]
+    on_map: bool = False
 
 
 def ask_plan(message: Ask.Request | Imagine.Goal) -> Plan:
     """Plan to answer a question."""
     marked = bool(message.target.header.frame_id)
+    frame = message.path.header.frame_id
+    walked = bool(frame or message.path.poses)
+    places = [_xyz(item.pose.position) for item in message.path.poses]
     asked = AskRequest(
         question=message.question, choices=tuple(message.choices), task=message.task or 'auto',
         mode=message.mode or 'auto', cameras=tuple(message.cameras),
-        target=_xyz(message.target.point) if marked else None, seed=seed_of(message.seed))
+        target=_xyz(message.target.point) if marked else None,
+        path=[place[:2] for place in places] if walked else None, seed=seed_of(message.seed))
+
+    def check(longest: int) -> None:
+        check_ask(asked, longest)
+        if walked:
+            _check_frames(message.path)
 
     def make(base_from: BaseFrom) -> Request:
-        if not marked:
-            return asked
-        return replace(asked, target=_point_in_base(message.target, base_from))
+        if marked:
+            return replace(asked, target=_point_in_base(message.target, base_from))
+        if walked:
+            # A plan's stamp is when it was made, not a time at which its frame was elsewhere.
+            points = transform_points(base_from(frame, 0), np.array(places))
+            return replace(asked, path=points[:, :2].tolist())
+        return asked
 
-    return Plan(asked.cameras, lambda longest: check_ask(asked, longest), make)
+    return Plan(asked.cameras, check, make, on_map=walked)
 
 
 def view_plan(target: PoseStamped, camera: str, seed: int) -> Plan:
@@ -104,6 +125,14 @@ def _point_in_base(point: PointStamped, base_from: BaseFrom) -> tuple[float, flo
     return tuple(float(value) for value in (matrix @ (*_xyz(point.point), 1.0))[:3])
 
 
+def _check_frames(path: Path) -> None:
+    frames = {item.header.frame_id for item in path.poses} - {'', path.header.frame_id}
+    if not path.header.frame_id or frames:
+        raise ImaginationError(Code.BAD_PATH, (
+            f"the path is in the frame '{path.header.frame_id}' and its poses are in "
+            f'{sorted(frames)}; say once, in the header of the path, in which frame all of it is'))
+
+
 def pose_matrix(target: PoseStamped) -> np.ndarray:
     """Return a target pose as 4x4. Raises ImaginationError where it is not finite or no pose."""
     if not target.header.frame_id:
@@ -131,7 +160,7 @@ class Replies:
         self._result = result
         self._model_id = model_id
         self._prefix = frame_prefix
-        self._stamp = observation.newest.stamp
+        self._stamp = time_message(observation.stamp)
         self._base = Header(stamp=self._stamp, frame_id=base_frame)
         headers = {frame.name: frame.header for frame in observation.frames}
         self.evidence = [Evidence(header=headers[name], camera=name) for name in result.cameras]

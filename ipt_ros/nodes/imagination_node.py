@@ -41,6 +41,7 @@ from ipt_ros.ros.sync import (
     StaleFrameError,
     UnknownCameraError,
 )
+from ipt_ros.ros.top_down import NoTopDownError, TopDown
 from ipt_ros.ros.transforms import TransformBuffer, TransformError
 from ipt_ros.ros.worker import Job, JobCancelledError, QueueFullError, Worker
 from nav_msgs.msg import OccupancyGrid
@@ -60,6 +61,7 @@ _CODES = {
     NotSynchronisedError: ErrorCode.NOT_SYNCHRONISED,
     ImageError: ErrorCode.BAD_IMAGE,
     TransformError: ErrorCode.NO_TRANSFORM,
+    NoTopDownError: ErrorCode.NO_MAP,
     QueueFullError: ErrorCode.BUSY,
     JobCancelledError: ErrorCode.CANCELLED,
 }
@@ -96,6 +98,7 @@ class ImaginationNode(LifecycleNode):
         self._settings: Settings | None = None
         self._imagination: Imagination | None = None
         self._cameras: Cameras | None = None
+        self._top_down: TopDown | None = None
         self._worker: Worker | None = None
         self._transforms = TransformBuffer()
         self._active = False
@@ -139,6 +142,7 @@ class ImaginationNode(LifecycleNode):
             return TransitionCallbackReturn.FAILURE
         self._transforms = TransformBuffer(tolerance=settings.tf_tolerance)
         self._cameras = Cameras(self, camera_settings, self._transforms)
+        self._top_down = TopDown(self, self._transforms, settings.base_frame)
         self._tf = [
             self.create_subscription(
                 TFMessage, '/tf', self._transforms.add_message, qos.reliable(100)),
@@ -165,6 +169,7 @@ class ImaginationNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to the cameras and take requests."""
         self._cameras.start()
+        self._top_down.start()
         self._active = True
         self.get_logger().info(
             f"ready: model '{self._imagination.model_id}', cameras "
@@ -222,6 +227,7 @@ class ImaginationNode(LifecycleNode):
             self._worker.cancel_all()
         if self._cameras is not None:
             self._cameras.stop()
+            self._top_down.stop()
 
     def _release(self) -> None:
         if self._worker is not None:
@@ -231,7 +237,7 @@ class ImaginationNode(LifecycleNode):
                 self.destroy_subscription(subscription)
             for publisher in self._outputs.values():
                 self.destroy_lifecycle_publisher(publisher)
-        self._worker = self._cameras = self._imagination = None
+        self._worker = self._cameras = self._top_down = self._imagination = None
         if 'torch' in sys.modules and sys.modules['torch'].cuda.is_initialized():
             sys.modules['torch'].cuda.empty_cache()
 
@@ -337,7 +343,8 @@ class ImaginationNode(LifecycleNode):
         self._require_active()
         plan.check(self._settings.max_question)
         began = time.monotonic()
-        observation = self._cameras.observe(plan.cameras)
+        observation = (
+            self._top_down.observe() if plan.on_map else self._cameras.observe(plan.cameras))
         prepared = self._imagination.prepare(
             [_view(frame) for frame in observation.frames],
             plan.make(lambda frame, stamp: self._cameras.base_from(

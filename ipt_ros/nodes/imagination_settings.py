@@ -53,10 +53,15 @@ class Settings:
     confidence_steps: int = parameter(8, 'Time points of these samples.', low=2, high=1000)
     map_size: float = parameter(
         8.0, 'Side (m) of the map that the checkpoint was trained on.', low=0.1, high=1000.0)
+    path_map_size: float = parameter(
+        6.0, 'Side (m) of the map on which the checkpoint was trained to see paths.', low=1.0,
+        high=1000.0)
     preview_period: int = parameter(
         5, 'Steps from preview to preview in the feedback; 0: no previews.', low=0, high=1000)
     auto_mode_pet: str = parameter(
         'imagine', "What mode 'auto' means for PET.", choices=MODES[1:], name='auto_mode.pet')
+    auto_mode_pt: str = parameter(
+        'imagine', "What mode 'auto' means for PT.", choices=MODES[1:], name='auto_mode.pt')
     auto_mode_mvc: str = parameter(
         'imagine', "What mode 'auto' means for MVC.", choices=MODES[1:], name='auto_mode.mvc')
     auto_mode_free: str = parameter(
@@ -81,6 +86,6 @@ class Settings:
             seed=self.seed, steps=self.steps, max_tokens=self.max_tokens,
             temperature=self.temperature, confidence_samples=self.confidence_samples,
             confidence_steps=self.confidence_steps, map_size=self.map_size,
-            max_question=self.max_question,
-            auto_mode={'pet': self.auto_mode_pet, 'mvc': self.auto_mode_mvc,
-                       'free': self.auto_mode_free})
+            path_map_size=self.path_map_size, max_question=self.max_question,
+            auto_mode={'pet': self.auto_mode_pet, 'pt': self.auto_mode_pt,
+                       'mvc': self.auto_mode_mvc, 'free': self.auto_mode_free})

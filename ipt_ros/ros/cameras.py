@@ -4,7 +4,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ipt_ros.geometry import PinholeCamera
+from ipt_ros.geometry import OrthographicCamera, PinholeCamera
 from ipt_ros.ros import qos
 from ipt_ros.ros.images import any_to_rgb, ImageError, to_depth
 from ipt_ros.ros.sync import FrameSynchronizer, History, Stamped
@@ -50,7 +50,7 @@ class CameraFrame:
     header: Header
     rgb: np.ndarray
     depth: np.ndarray | None
-    camera: PinholeCamera | None
+    camera: PinholeCamera | OrthographicCamera | None
     base_from_optical: np.ndarray | None
     problem: str
 
@@ -61,11 +61,6 @@ class Observation:
 
     stamp: int
     frames: tuple[CameraFrame, ...]
-
-    @property
-    def newest(self) -> Header:
-        """The header of the newest frame."""
-        return max((frame.header for frame in self.frames), key=lambda h: nanoseconds(h.stamp))
 
 
 def pinhole(info: CameraInfo) -> PinholeCamera:

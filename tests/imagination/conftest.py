@@ -45,3 +45,15 @@ def model():
 def door(model) -> Imagination:
     """Return the door to that model."""
     return Imagination(model, 'tiny', Options(confidence_steps=3))
+
+
+@pytest.fixture
+def scripted(monkeypatch):
+    """Let the model write a thought, then an answer: weights at random never do."""
+    from ipt_ros.bagel import reasoning, TextResult
+    texts = ['<think>Let me see.</think><image_start>', '<image_end><answer>B</answer>']
+
+    def write(context, **options):
+        return TextResult(texts.pop(0), [], [], True)
+
+    monkeypatch.setattr(reasoning, 'generate_text', write)

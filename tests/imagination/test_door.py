@@ -3,7 +3,6 @@
 
 import math
 
-from ipt_ros.bagel import reasoning, TextResult
 from ipt_ros.geometry import OrthographicCamera
 from ipt_ros.imagination import (
     AskRequest,
@@ -18,17 +17,6 @@ import numpy as np
 import pytest
 
 PET = "After moving to 'X' and turning right 90°, will the chair get closer?"
-
-
-@pytest.fixture
-def scripted(monkeypatch):
-    """Let the model write a thought, then an answer: weights at random never do."""
-    texts = ['<think>Let me see.</think><image_start>', '<image_end><answer>B</answer>']
-
-    def write(context, **options):
-        return TextResult(texts.pop(0), [], [], True)
-
-    monkeypatch.setattr(reasoning, 'generate_text', write)
 
 
 def test_think_imagine_answer(door, views, scripted):

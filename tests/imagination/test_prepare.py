@@ -89,7 +89,7 @@ def test_targets_need_geometry_and_other_questions_do_not(views, field, code):
     (AskRequest(''), Code.EMPTY_QUESTION),
     (AskRequest('ä' * 51), Code.QUESTION_TOO_LONG),
     (AskRequest('a?', ('x' * 50, 'y' * 50)), Code.QUESTION_TOO_LONG),
-    (AskRequest('a?', task='pt'), Code.UNKNOWN_TASK),
+    (AskRequest('a?', task='chess'), Code.UNKNOWN_TASK),
     (AskRequest('a?', mode=''), Code.UNKNOWN_MODE),
     (AskRequest('a?', ('x', 'X ')), Code.BAD_CHOICES),
     (AskRequest('a?', cameras=('up',)), Code.UNKNOWN_CAMERA),

@@ -120,3 +120,13 @@ def test_out_of_order_samples_are_sorted_in():
 
 def test_nanoseconds():
     assert nanoseconds(time_message(12 * SECOND + 34)) == 12 * SECOND + 34
+
+
+def test_the_newest_common_time_is_that_of_the_slowest_moving_frame():
+    buffer = robot((SECOND, Pose2D(0.0, 0.0)), (3 * SECOND, Pose2D(1.0, 0.0)))
+    buffer.add_message(TFMessage(transforms=[stamped('map', 'odom', 2 * SECOND, np.eye(4))]))
+    assert buffer.newest('odom', 'camera') == buffer.newest('camera', 'odom') == 3 * SECOND
+    assert buffer.newest('map', 'camera') == 2 * SECOND
+    assert buffer.newest('base_link', 'camera') is None
+    with pytest.raises(TransformError, match='not connected'):
+        buffer.newest('map', 'moon')

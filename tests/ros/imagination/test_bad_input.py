@@ -136,7 +136,7 @@ def test_bad_choices(active, choices):
 
 
 def test_unknown_task(active):
-    refused(active.ask(task='chess'), ErrorCode.UNKNOWN_TASK, "'chess'", 'pet, mvc, free')
+    refused(active.ask(task='chess'), ErrorCode.UNKNOWN_TASK, "'chess'", 'pet, pt, mvc, free')
 
 
 def test_unknown_mode(active):
