@@ -2,8 +2,10 @@
 """What every example's metadata says about its scene, whatever the task."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 import math
 
+from ipt_sim.protocol import Frame
 from ipt_training.examples.options import ExampleOptions
 from ipt_training.examples.scene import Picture, Scene
 import numpy as np
@@ -13,8 +15,11 @@ def scene_truth(scene: Scene, pictures: Sequence[Picture], options: ExampleOptio
     """
     Return what is needed to check an example without its simulator, as JSON values.
 
-    ``scene`` is the seed; ``classes`` name the numbers of the dense truth; ``camera`` has the
-    views' ``height`` (m, above the floor) and ``hfov`` (rad). ``objects`` holds everything that
+    pictures: in the order of the example's images, the target last. ``scene`` is the seed;
+    ``classes`` name the numbers of the dense truth; ``camera`` has the ``height`` (m, above the
+    floor) and ``hfov`` (rad) that views are meant to have, ``cameras`` for each picture what its
+    camera was: ``world_from_optical`` (4x4, row by row) and the fields of `PinholeCamera` or, for
+    a map, of `OrthographicCamera`, at the size of the render. ``objects`` holds everything that
     has a pixel in one picture at least: ``id``, ``name``, ``position`` (centre of the bounding
     box, m), ``size`` (along its own axes, m), ``yaw`` (rad) and ``structural`` (see SceneObject).
     """
@@ -23,6 +28,7 @@ def scene_truth(scene: Scene, pictures: Sequence[Picture], options: ExampleOptio
         'scene': scene.seed,
         'classes': scene.class_names,
         'camera': {'height': options.camera_height, 'hfov': math.pi / 2},
+        'cameras': [_camera(picture.frame) for picture in pictures],
         'objects': [
             {
                 'id': key,
@@ -34,6 +40,16 @@ def scene_truth(scene: Scene, pictures: Sequence[Picture], options: ExampleOptio
             }
             for key, item in sorted(scene.objects.items()) if key in visible
         ],
+    }
+
+
+def _camera(frame: Frame) -> dict:
+    numbers = {name: round(float(value), 6) for name, value in asdict(frame.intrinsics).items()}
+    return {
+        **numbers,
+        'width': frame.intrinsics.width,
+        'height': frame.intrinsics.height,
+        'world_from_optical': np.round(frame.world_from_optical, 6).ravel().tolist(),
     }
 
 

@@ -10,17 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 
-from ipt_ros.geometry import (
-    compose,
-    OPTICAL_IN_BODY,
-    OrthographicCamera,
-    Pose2D,
-    rotation_from_yaw_pitch,
-    transform_points,
-)
+from ipt_ros.geometry import OrthographicCamera, PinholeCamera, Pose2D, transform_points
 from ipt_ros.spatial import DenseTruth, Example
 from ipt_ros.spatial.visibility import Sighting, sightings
-from ipt_sim.protocol import CameraSpec
 import numpy as np
 
 # Metres that a pixel may lie outside of its object's box: pixels are a few centimetres wide.
@@ -43,13 +35,12 @@ class Shown:
 class Evidence:
     """What an example carries to be checked by; everything is None where it is not there."""
 
-    def __init__(self, example: Example, places: Sequence[Pose2D | dict | None]):
-        """Take for each input and the target a pose, a map {center, yaw, size}, or None."""
+    def __init__(self, example: Example, poses: Sequence[Pose2D | None]):
+        """Take for each input and the target the pose it is meant to be seen from, or None."""
         self.example = example
-        self.places = places
-        known = example.metadata
-        self._camera = known.get('camera')
+        self._poses = poses
         self._shown: dict[tuple[int, str], Shown | None] = {}
+        known = example.metadata
         self.objects: dict[int, dict] | None = (
             {row['id']: row for row in known['objects']} if 'objects' in known else None)
 
@@ -60,41 +51,31 @@ class Evidence:
         if example.task == 'pet':
             told = [known.get('pose'), known.get('target_pose')]
         elif example.task == 'mvc':
-            told = [*known.get('poses', []), known.get('map')]
+            told = [*known.get('poses', []), None]
         elif example.task == 'pt':
-            told = [known.get('map'), *known.get('ego_poses', []), known.get('side_pose')]
+            told = [None, *known.get('ego_poses', []), known.get('side_pose')]
         else:
             told = []
         if len(told) != len(example.images) + 1:
             told = [None] * (len(example.images) + 1)
-        return cls(example, [
-            Pose2D(*place) if isinstance(place, Sequence) else place for place in told])
+        return cls(example, [None if pose is None else Pose2D(*pose) for pose in told])
 
     def pose(self, picture: int) -> Pose2D | None:
-        """Return where a first-person view was taken from."""
-        place = self.places[picture]
-        return place if isinstance(place, Pose2D) else None
+        """Return where a first-person view was to be taken from."""
+        return self._poses[picture]
 
-    def spec(self, picture: int) -> CameraSpec | None:
-        """Return the camera of a first-person view."""
-        if self._camera is None or self.pose(picture) is None:
+    def camera(
+        self, picture: int,
+    ) -> tuple[PinholeCamera | OrthographicCamera, np.ndarray] | None:
+        """Return the camera of a picture, at the picture's size, and its pose (4x4)."""
+        if 'cameras' not in self.example.metadata:
             return None
-        height, width = self._shape(picture)
-        return CameraSpec(
-            'view', width, height, self._camera['hfov'], (0.0, 0.0, self._camera['height']))
-
-    def from_above(self, picture: int) -> tuple[OrthographicCamera, np.ndarray] | None:
-        """Return a map's camera and its pose (4x4, at height 0)."""
-        chart = self.places[picture]
-        if not isinstance(chart, dict):
-            return None
-        height, width = self._shape(picture)
-        downwards = rotation_from_yaw_pitch(chart['yaw'], math.pi / 2) @ OPTICAL_IN_BODY
-        return (OrthographicCamera(width, height, chart['size'] / width),
-                compose(downwards, (*chart['center'], 0.0)))
-
-    def _shape(self, picture: int) -> tuple[int, int]:
-        return [*self.example.images, self.example.target][picture].shape[:2]
+        told = dict(self.example.metadata['cameras'][picture])
+        pose = np.reshape(told.pop('world_from_optical'), (4, 4))
+        kind = OrthographicCamera if 'metres_per_pixel' in told else PinholeCamera
+        image = [*self.example.images, self.example.target][picture]
+        height, width = image.shape[:2]
+        return kind(**told).resized(width, height), pose
 
     def shown(self, picture: int, name: str) -> Shown | None:
         """Return what a picture (inputs, then the target) shows of a class."""
@@ -125,20 +106,15 @@ class Evidence:
         self, picture: int, truth: DenseTruth, rows: np.ndarray, columns: np.ndarray,
     ) -> np.ndarray | None:
         """Return the world points (N, 3) of pixels; on a map all heights are NaN."""
-        uv = np.column_stack([columns, rows])
-        above = self.from_above(picture)
-        if above is not None:
-            camera, pose = above
-            points = transform_points(pose, camera.deproject(uv, np.zeros(len(uv))))
-            points[:, 2] = np.nan
-            return points
-        spec = self.spec(picture)
-        if spec is None:
+        known = self.camera(picture)
+        if known is None:
             return None
-        depth = truth.depth_mm[rows, columns] / 1000.0
-        return transform_points(
-            self.pose(picture).matrix @ spec.optical_in_base,
-            spec.intrinsics.deproject(uv, depth))
+        camera, pose = known
+        uv, depth = np.column_stack([columns, rows]), truth.depth_mm[rows, columns] / 1000.0
+        points = transform_points(pose, camera.deproject(uv, depth))
+        if isinstance(camera, OrthographicCamera):
+            points[:, 2] = np.nan
+        return points
 
 
 def owner(points: np.ndarray, objects: Sequence[dict]) -> np.ndarray:

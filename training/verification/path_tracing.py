@@ -54,7 +54,7 @@ def _midpoint_is_half_way(evidence: Evidence, question: Question) -> bool | None
 
 
 def _marks_are_seen(evidence: Evidence, question: Question) -> bool | None:
-    above, pose = evidence.from_above(MAP), evidence.pose(SIDE_VIEW)
+    above, pose = evidence.camera(MAP), evidence.pose(SIDE_VIEW)
     path = np.array(evidence.example.metadata['path'])
     if above is None or pose is None:
         return None

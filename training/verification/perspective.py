@@ -59,16 +59,15 @@ def _arrow_is_seen(evidence: Evidence, question: Question) -> bool | None:
 
 def _where_marks_belong(evidence: Evidence) -> tuple[np.ndarray, np.ndarray] | None:
     """Return the pixels of X and arrow (bool masks), empty for a mark that cannot be drawn."""
-    spec, pose, target = (
-        evidence.spec(BEFORE), evidence.pose(BEFORE), evidence.pose(AFTER))
-    if spec is None or target is None:
+    known, target = evidence.camera(BEFORE), evidence.pose(AFTER)
+    if known is None or target is None:
         return None
     blank = np.zeros_like(evidence.example.images[BEFORE])
     cross = arrow = np.zeros(blank.shape[:2], bool)
-    camera = spec.intrinsics, pose.matrix @ spec.optical_in_base, (target.x, target.y, 0.0)
+    point = (target.x, target.y, 0.0)
     with contextlib.suppress(TargetError):
-        cross = draw_cross(blank, locate_target(*camera).uv)[..., 0] > 127
-        arrow = draw_arrow(blank, *facing_arrow(*camera, target.yaw))[..., 2] > 127
+        cross = draw_cross(blank, locate_target(*known, point).uv)[..., 0] > 127
+        arrow = draw_arrow(blank, *facing_arrow(*known, point, target.yaw))[..., 2] > 127
     return cross, arrow
 
 
