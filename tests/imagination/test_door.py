@@ -3,6 +3,7 @@
 
 import math
 
+from ipt_ros.bagel import reasoning, TextResult
 from ipt_ros.geometry import OrthographicCamera
 from ipt_ros.imagination import (
     AskRequest,
