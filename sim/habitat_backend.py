@@ -202,6 +202,7 @@ class HabitatSimulator:
                 raise SimulatorError(
                     f'no camera is called "{camera}"; there are: {", ".join(self._by_name)}')
             camera = self._by_name[camera]
+        intrinsics = camera.intrinsics
         world_from_optical = (base or self._pose).matrix @ camera.optical_in_base
         if not np.isfinite(world_from_optical).all():
             raise ValueError(f'cannot draw from the pose {base}')
@@ -210,7 +211,7 @@ class HabitatSimulator:
         frame = Frame(
             *(None if array is None else np.ascontiguousarray(array[rows, columns])
               for array in (frame.rgb, frame.depth, frame.instance)),
-            world_from_optical, camera.intrinsics)
+            world_from_optical, intrinsics)
         self._require_full(frame)
         return frame
 
