@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ipt_ros.collect.drive import describe, record_drive, start_recorder
+from ipt_ros.collect.drive import CollectError, describe, record_drive, start_recorder
 from ipt_ros.collect.options import DriveOptions, RESULT
 from ipt_ros.collect.scene import write_json
 from ipt_ros.processes import Processes, stopped_by_signals
@@ -25,7 +25,10 @@ def collect_robot(
     order. Raises CollectError, RobotError, DrivingError, ProcessDiedError.
     """
     folder = out / datetime.now().strftime('robot_%Y_%m_%d-%H_%M_%S')
-    folder.mkdir(parents=True)
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise CollectError(f"cannot write to '{out}': {error.strerror}") from error
     progress.step(f'recording to {folder}')
     with stopped_by_signals(), Processes() as processes:
         start_recorder(processes, folder, options, namespace, os.environ, sim_time=False)
