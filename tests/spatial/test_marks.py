@@ -3,6 +3,7 @@
 
 import cv2
 from ipt_ros.spatial import draw_arrow, draw_cross
+from ipt_ros.spatial.contrast import cross_contrast, cross_pixels, MIN_CONTRAST
 import numpy as np
 import pytest
 
@@ -90,3 +91,13 @@ def test_arrow_without_length_is_a_dot():
 def test_other_images_are_refused(image):
     with pytest.raises(ValueError, match='uint8 HxWx3'):
         draw_cross(image, (4, 4))
+
+
+def test_a_cross_stands_out_from_grey_and_not_from_red():
+    grey, red = np.full((64, 64, 3), 128, np.uint8), np.full((64, 64, 3), 10, np.uint8)
+    red[..., 0] = 240
+    assert cross_contrast(grey, (30.2, 31.7)) > MIN_CONTRAST > cross_contrast(red, (30.2, 31.7))
+    assert cross_contrast(grey, (-500.0, 0.0)) == 0
+    inked = cross_pixels(grey.shape, (30.2, 31.7))
+    assert (draw_cross(grey, (30.2, 31.7))[inked] != 128).any(axis=1).all()
+    assert 20 < inked.sum() < 120

@@ -15,6 +15,7 @@ from ipt_ros.spatial import (
     Question,
     TASKS,
 )
+from ipt_ros.spatial.contrast import cross_contrast, cross_pixels, MIN_CONTRAST
 from ipt_ros.spatial.errors import TargetError, TargetOccludedError
 from ipt_ros.spatial.projection import locate_target
 from ipt_ros.spatial.tasks.perspective import PerspectiveRules, TURNS
@@ -34,7 +35,6 @@ PET = TASKS['pet']
 MARK = 'red X'  # class of the mark's pixels in the dense truth
 # Nobody can tell these apart by a name, or point at them as one thing.
 _NO_OBJECTS = FLOOR_CLASSES | {'wall', 'ceiling', NOTHING}
-_MIN_CONTRAST = 120  # between an X and the floor under it, sum over the three channels
 # Chance to keep a question beyond the wanted one, so that sub-tasks come out about equally often.
 _KEEP = dict.fromkeys(PET.subtasks, 1.0) | {
     'distance_change_closer': 0.1, 'distance_change_further': 0.3,
@@ -314,14 +314,12 @@ def _mark(scene: Scene, before: Picture, target: Pose2D, variant: str) -> _Marke
     if scene.objects[frame.instance[row, column]].name not in FLOOR_CLASSES:
         raise TargetOccludedError('the target is hidden by furniture')
     marked = draw_cross(frame.rgb, place.uv)
-    inked = draw_cross(np.zeros_like(frame.rgb), place.uv)[..., 0] > 127
-    difference = np.abs(marked.astype(int) - frame.rgb).sum(axis=2)[inked]
-    if np.median(difference) < _MIN_CONTRAST:
+    if cross_contrast(frame.rgb, place.uv) < MIN_CONTRAST:
         raise MarkNotVisibleError('the red X does not stand out from the floor there')
     if variant == 'with_arrow':
         ends = facing_arrow(frame.intrinsics, frame.world_from_optical, point, target.yaw)
         marked = draw_cross(draw_arrow(frame.rgb, *ends), place.uv)
-    return _Marked(marked, inked)
+    return _Marked(marked, cross_pixels(frame.rgb.shape, place.uv))
 
 
 def _possible(

@@ -66,8 +66,10 @@ class MultiviewCounting(Task):
             metadata={'category': category, 'count': count, 'rank': rank})
 
     def reword(self, question: Question, rng: np.random.Generator) -> Question:
-        """Return the same question with other distractors and another order of choices."""
+        """Return the same question with other distractors and another order, where it is ours."""
         truth = question.metadata
+        if 'category' not in truth:
+            return question
         again = self.question(truth['category'], truth['count'], question.subtask, rng)
         return replace(again, metadata=truth | again.metadata)
 

@@ -140,8 +140,10 @@ class PerspectiveTaking(Task):
         return replace(twin, metadata=known | twin.metadata)
 
     def reword(self, question: Question, rng: np.random.Generator) -> Question:
-        """Return the same question in another wording and order of choices."""
+        """Return the same question in another wording and order of choices, where it is ours."""
         known = question.metadata
+        if question.subtask not in self.subtasks:
+            return question
         again = self.question(
             question.subtask, known['category'], known['turn'], rng,
             known.get('variant', 'no_arrow'))

@@ -7,7 +7,7 @@ import math
 
 from box_world import BoxWorld, FLOOR
 from ipt_ros.geometry import invert, Pose2D, transform_points
-from ipt_ros.spatial import draw_cross
+from ipt_ros.spatial import draw_cross, TASKS
 from ipt_sim import make_simulator
 from ipt_sim.protocol import CameraSpec, SceneObject, surround_cameras
 from ipt_sim.truth import scene_truth
@@ -389,3 +389,10 @@ def test_the_command_prints_figures_of_a_bag_from_the_simulator(tmp_path, capsys
     assert float(lines['mined target from the true view (0-255)'][2]) < float(
         lines['another view from it, to compare'][2])
     assert len(list((tmp_path / 'pictures').glob('pet_*.png'))) == 4
+
+
+def test_mined_questions_are_not_reworded(mined):
+    rng = np.random.default_rng(0)
+    for task in ('pet', 'mvc'):
+        for question in of(mined[0], task)[0].questions:
+            assert TASKS[task].reword(question, rng) is question
