@@ -19,6 +19,7 @@ from .evaluation.errors import EvaluationError
 from .evaluation.modes import MODES, Options, ORACLE_INPUTS
 from .evaluation.run import evaluate, Plan, REFERENCE_SIZE
 from .evaluation.sources import data_tasks
+from .evaluation.tables import share, share_range
 from .examples import EVALUATION_SEED, GENERATED_TASKS
 from .store import StoreError
 
@@ -31,9 +32,9 @@ def table(results: dict) -> str:
              f'{"blind":>8}{"n":>6}']
     for task, modes in results.items():
         for mode, row in modes.items():
-            low, high = row['ci95']
-            lines.append(f'{task:6}{mode:12}{row["accuracy"]:10.1%}{low:9.1%} -{high:7.1%}'
-                         f'{row["chance"]:8.0%}{row["blind"]:8.1%}{row["n"]:6}')
+            interval = share_range(row['ci95']) if row['n'] else '-'
+            lines.append(f'{task:6}{mode:12}{share(row["accuracy"]):>10}{interval:>18}'
+                         f'{share(row["chance"]):>8}{share(row["blind"]):>8}{row["n"]:6}')
     return '\n'.join(lines)
 
 
@@ -61,6 +62,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--data', type=Path, metavar='PATH',
                         help='ask about a folder of parquet files (ours or of a published layout) '
                              'or a bag (MCAP), not about simulated scenes')
+    parser.add_argument('--split', default='test',
+                        help='of --data that has splits (default: %(default)s)')
     parser.add_argument('--reference', type=Path, metavar='PATH',
                         help='data of the training kind, for the mean image and the blind guess '
                              '(default: scenes from seed 0; with --data, its own other half)')
@@ -101,9 +104,10 @@ def plan_from(parser: argparse.ArgumentParser, options: argparse.Namespace,
             hint = 'one question' if name == 'n' else str(low)
             parser.error(f'{name.replace("_", "-")} is {value}; at least {hint} is needed')
     if options.data is not None and not options.tasks:
-        tasks = data_tasks(options.data, options.seed)
+        tasks = data_tasks(options.data, options.seed, options.split)
     return Plan(checkpoint, tasks, modes, options.n, options.seed, options.data,
-                options.reference, options.reference_n, options.samples, options.workers,
+                options.split, options.reference, options.reference_n, options.samples,
+                options.workers,
                 Options(options.oracle_input, options.cot_tokens, options.steps))
 
 

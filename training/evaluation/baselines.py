@@ -11,6 +11,11 @@ import numpy as np
 OTHERS = 64  # true images that are kept, as images that are right for another question
 
 
+def can_judge(question: Question) -> bool:
+    """Tell whether there are choices and the right one is known."""
+    return len(question.choices) > 1 and bool(question.answer)
+
+
 def chance(questions: Sequence[Question]) -> float:
     """Return the accuracy of drawing one of the choices blindly."""
     return float(np.mean([1 / len(question.choices) for question in questions]))
@@ -67,7 +72,7 @@ class Reference:
         self._count = 0
         self._others: list[np.ndarray] = []
         for example in examples:
-            questions += [question for question in example.questions if question.answer]
+            questions += [question for question in example.questions if can_judge(question)]
             if example.target is not None:
                 self._add(example.target)
         self.blind = BlindBaseline(questions)

@@ -14,7 +14,7 @@ import numpy as np
 
 from .errors import EvaluationError
 from .images import MEASURES
-from .records import read_json, Record, RecordFolder, right, RUN, write_json
+from .records import judged, read_json, Record, RecordFolder, right, RUN, write_json
 from .run import evaluate
 from .statistics import bootstrap_interval, holm, mcnemar_exact, ratio_interval
 from .tables import number_range, share, text_table
@@ -46,11 +46,15 @@ def compare(first: Side, second: Side, measures: Sequence[str] = tuple(MEASURES)
             f'{first.name} and {second.name} share no question; evaluate both with the same '
             '--seed or --data')
     sides = [[side.records[key] for key in shared] for side in (first, second)]
-    hits = np.array([right(records) for records in sides])
+    known = [judged(records) for records in sides]
+    if not known[0]:
+        raise EvaluationError(f'no question that {first.name} and {second.name} share has a known '
+                              'answer; ipt report shows how near their images are')
+    hits = np.array([right(records) for records in known])
     only_first, only_second = int((hits[0] & ~hits[1]).sum()), int((hits[1] & ~hits[0]).sum())
     gain = hits[1].astype(float) - hits[0]
     return {
-        'n': len(shared),
+        'n': len(known[0]),
         'first': float(hits[0].mean()),
         'second': float(hits[1].mean()),
         'difference': float(gain.mean()),

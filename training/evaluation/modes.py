@@ -38,6 +38,8 @@ from ipt_ros.spatial.prompts import (
 )
 import numpy as np
 
+from .baselines import can_judge
+
 MODES = ('answer', 'answer-vae', 'imagine', 'text-cot', 'oracle')
 ORACLE_INPUTS = ('vae+vit', 'vae')
 _ANSWER_TAG = '<answer>'
@@ -69,8 +71,8 @@ class Reply:
     What a model made of a question.
 
     ``letter`` is '' and ``rule`` 'none' where no letter could be read. ``probabilities`` has the
-    model's belief in each choice at the point where it wrote its answer. ``image`` is what it
-    imagined, None for nothing. ``seconds`` are by phase.
+    model's belief in each choice at the point where it wrote its answer; it is empty where there
+    are no choices. ``image`` is what it imagined, None for nothing. ``seconds`` are by phase.
     """
 
     text: str
@@ -81,9 +83,16 @@ class Reply:
     seconds: dict[str, float]
 
 
-def can_ask(example: Example, mode: str) -> bool:
-    """Tell whether the example has what a mode needs: an oracle needs the true image."""
-    return mode != 'oracle' or example.target is not None
+def can_ask(example: Example, question: Question, mode: str) -> bool:
+    """
+    Tell whether there is what a mode needs, and something to learn from asking.
+
+    An oracle needs the true image. A question without a known answer is worth asking only for
+    what is imagined on it.
+    """
+    if mode == 'oracle' and example.target is None:
+        return False
+    return mode == 'imagine' or can_judge(question)
 
 
 def ask(model: Bagel, example: Example, question: Question, mode: str, seed: int,
@@ -104,7 +113,9 @@ def ask(model: Bagel, example: Example, question: Question, mode: str, seed: int
     found = extract_answer(texts[-1], question.choices)
     began = time.perf_counter()
     after_image = image is not None or mode == 'oracle'
-    probabilities = believe(context, texts[-1], len(question.choices), after_image)
+    probabilities = []
+    if question.choices:
+        probabilities = believe(context, texts[-1], len(question.choices), after_image)
     seconds['score'] = time.perf_counter() - began
     return Reply(''.join(texts), found.letter, found.rule, probabilities, image, seconds)
 

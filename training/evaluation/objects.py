@@ -20,7 +20,7 @@ from dataclasses import dataclass
 
 import cv2
 from ipt_ros.geometry import compose, OrthographicCamera, rotation_from_yaw_pitch, transform_points
-from ipt_ros.spatial import Example
+from ipt_ros.spatial import Example, get_task
 import numpy as np
 
 MIN_AREA = 0.001  # of the map; what counting asks for, too
@@ -70,11 +70,13 @@ def targets(example: Example) -> Targets | None:
     """
     Return what to look for in an example's map, or None if its truth does not say.
 
-    Needs the per-pixel classes of the target and ``objects`` and ``map`` in the metadata, as the
-    simulators give them; ``seen``, where given, leaves out objects that no view shows.
+    Needs a task that imagines maps, the per-pixel classes of the target, and ``objects`` and
+    ``map`` in the metadata, as the simulators give them; ``seen``, where given, leaves out objects
+    that no view shows.
     """
     truth = example.metadata
-    if example.target is None or not example.dense or not {'objects', 'map'} <= truth.keys():
+    if (get_task(example.task).imagination != 'bev' or example.target is None
+            or not example.dense or not {'objects', 'map'} <= truth.keys()):
         return None
     classes = example.dense[-1].classes
     furniture = [item for item in truth['objects'] if not item['structural']]

@@ -138,6 +138,11 @@ def _order(name: str) -> tuple[int, str]:
     return ('input', 'imagined', 'truth').index(name.rstrip('0123456789')), name
 
 
+def judged(records: Iterable[Record]) -> list[Record]:
+    """Return the records of questions whose answer is known."""
+    return [record for record in records if record['truth']]
+
+
 def right(records: Iterable[Record]) -> list[bool]:
     """Return for each record whether its answer is the truth."""
     return [record['letter'] == record['truth'] for record in records]

@@ -13,7 +13,7 @@ from .calibration import auroc
 from .errors import EvaluationError
 from .images import MEASURES
 from .plots import bars, reliability_plot
-from .records import read_json, Record, RecordFolder, RESULTS, right, RUN
+from .records import judged, read_json, Record, RecordFolder, RESULTS, right, RUN
 from .tables import html_table, number_range, share, share_range
 
 PAGE = 'index.html'
@@ -65,17 +65,21 @@ def page(folder: Path, first: int = FIRST) -> str:
 
 def _task(task: str, modes: dict[str, dict], records: dict[str, list[Record]],
           folder: RecordFolder, first: int) -> str:
-    some = next(iter(modes.values()))
-    plot = bars(
-        {_MODES.get(mode, mode): row for mode, row in modes.items()},
-        {'chance': some['chance'], 'blind': some['blind']}, f'{task}: accuracy by mode')
-    parts = [plot, _accuracies(modes), _splits(modes), _calibrations(modes)]
+    known = {mode: row for mode, row in modes.items() if row['n']}
+    questions = max(len(rows) for rows in records.values())
+    parts = []
+    if known:
+        some = next(iter(known.values()))
+        parts = [
+            bars({_MODES.get(mode, mode): row for mode, row in known.items()},
+                 {'chance': some['chance'], 'blind': some['blind']}, f'{task}: accuracy by mode'),
+            _accuracies(known), _splits(known), _calibrations(known)]
     for mode, row in modes.items():
         if 'imagination' in row:
             parts += [_qualities(row['imagination']), _objects(row['imagination']),
                       _whether_it_helps(records[mode]), _pairs(records[mode], folder, first)]
     return (f'<article><header><h2>{escape(_TASKS.get(task, task))}</h2>'
-            f'<span class="tag">{some["n"]} questions</span></header>\n'
+            f'<span class="tag">{questions} questions</span></header>\n'
             + '\n'.join(filter(None, parts)) + '</article>')
 
 
@@ -160,7 +164,7 @@ def _objects(found: dict) -> str:
 
 def _whether_it_helps(records: Sequence[Record]) -> str:
     """Say whether questions with better images are answered better."""
-    scored = [record for record in records if record['scores']]
+    scored = [record for record in judged(records) if record['scores']]
     hits = right(scored)
     if len(set(hits)) < 2:
         return ''
@@ -187,7 +191,13 @@ def _pairs(records: Sequence[Record], folder: RecordFolder, first: int) -> str:
 
 
 def _pair(record: Record, folder: RecordFolder) -> str:
-    correct = record['letter'] == record['truth']
+    verdict = ''
+    if record['truth']:
+        kind = 'right' if record['letter'] == record['truth'] else 'wrong'
+        verdict = (
+            f'<p class="verdict"><span class="{kind}">Answer: <b>'
+            f'{escape(record["letter"] or "none")}</b></span>'
+            f'<span>Truth: <b>{escape(record["truth"])}</b></span></p>')
     scores = record['scores']['imagined']
     pictures = folder.load_pictures(record)
     captions = {'imagined': f'imagined: {scores["psnr"]:.1f} dB, SSIM {scores["ssim"]:.2f}'}
@@ -196,10 +206,7 @@ def _pair(record: Record, folder: RecordFolder) -> str:
         webpage.figure(image, captions.get(name, name), kinds.get(name, 'seen'))
         for name, image in pictures.items()]
     return (f'<p class="question">{escape(record["question"])}</p>'
-            f'<p class="verdict"><span class="{"right" if correct else "wrong"}">Answer: '
-            f'<b>{escape(record["letter"] or "none")}</b></span>'
-            f'<span>Truth: <b>{escape(record["truth"])}</b></span></p>'
-            + webpage.row(figures))
+            + verdict + webpage.row(figures))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from .baselines import Reference, resized
+from .baselines import can_judge, Reference, resized
 from .images import measure
 from .modes import ask, can_ask, Options, Reply
 from .objects import targets
@@ -44,9 +44,9 @@ class Plan:
     """
     What to measure.
 
-    ``data`` is a folder of parquet files or a bag, None for scenes from ``seed`` on. ``reference``
-    is data of the training kind. ``samples`` is how often each question is imagined anew, for
-    confidence by agreement; accuracy is that of the first.
+    ``data`` is a folder of parquet files (of which ``split`` is used) or a bag, None for scenes
+    from ``seed`` on. ``reference`` is data of the training kind. ``samples`` is how often each
+    question is imagined anew, for confidence by agreement; accuracy is that of the first.
     """
 
     checkpoint: str
@@ -55,6 +55,7 @@ class Plan:
     n: int
     seed: int
     data: Path | None = None
+    split: str = 'test'
     reference: Path | None = None
     reference_size: int = REFERENCE_SIZE
     samples: int = 1
@@ -67,6 +68,7 @@ class Plan:
             'checkpoint': str(self.checkpoint),
             'fingerprint': fingerprint(self.checkpoint),
             'data': None if self.data is None else str(self.data),
+            'split': None if self.data is None else self.split,
             'seed': self.seed,
             # Without a reference, the examples are each other's.
             'n': self.n if self.data is not None and self.reference is None else None,
@@ -103,7 +105,7 @@ def evaluate(plan: Plan, out: Path, scenes: Path | None = None) -> dict:
         for mode in plan.modes:
             records = _records(plan, model, folder, task, mode, examples, judges)
             if not records:
-                tqdm.write(f'{task}: nothing to ask in mode {mode}, which needs true images')
+                tqdm.write(f'{task}: no example has what the mode {mode} needs')
                 continue
             results.setdefault(task, {})[mode] = summarise(records)
             write_json(out / RESULTS, results)
@@ -114,7 +116,7 @@ def evaluate(plan: Plan, out: Path, scenes: Path | None = None) -> dict:
 def _source(plan: Plan, scenes: Path) -> SceneSource | DataSource:
     if plan.data is None:
         return SceneSource(plan.seed, scenes, plan.workers, plan.reference, plan.reference_size)
-    return DataSource(plan.data, plan.seed, plan.reference, plan.reference_size)
+    return DataSource(plan.data, plan.seed, plan.reference, plan.reference_size, plan.split)
 
 
 def _records(plan: Plan, model: Bagel, folder: RecordFolder, task: str, mode: str,
@@ -123,7 +125,7 @@ def _records(plan: Plan, model: Bagel, folder: RecordFolder, task: str, mode: st
     known = folder.read(task, mode)
     found = []
     for index, example in enumerate(tqdm(examples, desc=f'{task} {mode}', mininterval=2.0)):
-        if not can_ask(example, mode):
+        if not can_ask(example, example.questions[0], mode):
             continue
         identity = question_id(example, example.questions[0])
         if identity not in known:
@@ -155,7 +157,7 @@ def _record(plan: Plan, model: Bagel, folder: RecordFolder, mode: str, index: in
         'letter': first.letter,
         'rule': first.rule,
         'text': first.text,
-        'blind': judge.reference.blind.right(question),
+        'blind': can_judge(question) and judge.reference.blind.right(question),
         'samples': [{'letter': reply.letter, 'probabilities': reply.probabilities}
                     for reply in replies],
         'agreement': _agreement(replies),

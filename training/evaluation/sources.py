@@ -2,27 +2,31 @@
 """
 Where questions come from: our own scenes, parquet files, or a robot's bag.
 
-Whatever the source, an evaluation sees `Example`s; only their first question is asked, so that
-answers are independent of each other.
+Whatever the source, an evaluation sees `Example`s. One question of each is asked, so that answers
+are independent of each other: the first one with choices and a known answer. Where an example has
+none, as a robot's own recordings may, its first question stays, for what is imagined on it.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
 from ipt_ros.spatial import Example
-from ipt_training.examples import GENERATED_TASKS
+from ipt_training.bags import BagReadError, read_rollout
+from ipt_training.datasets.published import load_published
 from ipt_training.generate import generate
+from ipt_training.mining import mine_examples, MINED_TASKS
 from ipt_training.store import load_examples, StoreError
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .baselines import Reference
-from .errors import EvaluationError
+from .baselines import can_judge, Reference
 
 SPARE = 1.1  # some examples cannot be made; ask for a tenth more
+TRIES = 4  # and for more again where that was not enough
 BAG_SUFFIX = '.mcap'
 
 
@@ -52,26 +56,32 @@ class SceneSource:
         return [Reference(known)] * len(examples)
 
     def _made(self, task: str, n: int, seed: int, folder: Path) -> Iterator[Example]:
-        generate([task], int(n * SPARE) + 10, seed, folder, self._workers, shard_size=50)
-        found = list(islice(load_examples(folder, task, dense=True), n))
-        if len(found) < n:
-            raise StoreError(
-                f'only {len(found)} of {n} examples of {task} could be made from seed {seed}; see '
-                f'the reasons in {folder}/dataset.json')
-        return iter(found)
+        found, asked = [], int(n * SPARE) + 10
+        for _ in range(TRIES):
+            generate([task], asked, seed, folder, self._workers, shard_size=50)
+            found = list(islice(load_examples(folder, task, dense=True), n))
+            if len(found) == n:
+                return iter(found)
+            asked = int(asked * SPARE * n / max(len(found), n / 2)) + 10
+        raise StoreError(
+            f'only {len(found)} of {n} examples of {task} could be made from seed {seed}; see the '
+            f'reasons in {folder}/dataset.json')
 
 
 class DataSource:
     """
     Examples from parquet files, ours or of a published layout, or from a bag.
 
-    Where there are more than wanted, ``n`` of them are drawn by the seed. Without a ``reference``
-    each half of the examples serves as the other half's.
+    Of a data set with splits, ``split`` is read. Where there are more than wanted, ``n`` of them
+    are drawn by the seed. Without a ``reference`` each half of the examples serves as the other
+    half's.
     """
 
-    def __init__(self, path: Path, seed: int, reference: Path | None, reference_size: int):
+    def __init__(self, path: Path, seed: int, reference: Path | None, reference_size: int,
+                 split: str = 'test'):
         self._path = path
         self._seed = seed
+        self._split = split
         self._reference = reference
         self._reference_size = reference_size
         self.skipped: Counter = Counter()
@@ -91,8 +101,9 @@ class DataSource:
             if place < n:
                 kept[place] = index, example
         if not kept:
-            raise StoreError(f"no question of task '{task}' with choices and a known answer in "
-                             f"'{self._path}'{_reasons(self.skipped)}")
+            raise StoreError(
+                f"no question of task '{task}' with choices and a known answer, or with a true "
+                f"image, in '{self._path}'{_reasons(self.skipped)}")
         return [example for _, example in sorted(kept, key=lambda pair: pair[0])]
 
     def references(self, task: str, examples: Sequence[Example]) -> list[Reference]:
@@ -103,32 +114,35 @@ class DataSource:
         return [halves[index % 2] for index in range(len(examples))]
 
     def _questions(self, task: str | None = None) -> Iterator[Example]:
-        for example in read_examples(self._path, self._seed, self.skipped, task):
-            first = example.questions[0] if example.questions else None
-            if first is None or len(first.choices) < 2 or not first.answer:
-                self.skipped['no choices, or no known answer'] += 1
+        for example in read_examples(
+                self._path, self._seed, self.skipped, task, self._split):
+            asked = [question for question in example.questions if can_judge(question)]
+            if not asked and example.target is not None:
+                asked = example.questions
+            if not asked:
+                self.skipped['no known answer, and no true image'] += 1
             elif not example.images:
                 self.skipped['no image'] += 1
             else:
-                yield example
+                yield replace(example, questions=asked[:1])
 
 
-def data_tasks(path: Path, seed: int) -> list[str]:
+def data_tasks(path: Path, seed: int, split: str = 'test') -> list[str]:
     """Return the tasks that data have questions of. Raises StoreError for none."""
     skipped: Counter = Counter()
-    found = sorted({example.task for example in read_examples(path, seed, skipped)})
+    found = sorted({example.task for example in read_examples(path, seed, skipped, split=split)})
     if not found:
         raise StoreError(f"no example in '{path}'{_reasons(skipped)}")
     return found
 
 
-def read_examples(path: Path, seed: int, skipped: Counter,
-                  task: str | None = None) -> Iterator[Example]:
+def read_examples(path: Path, seed: int, skipped: Counter, task: str | None = None,
+                  split: str | None = None) -> Iterator[Example]:
     """
     Read examples from whatever there is at ``path``; ``skipped`` counts what could not be read.
 
     Raises StoreError where there is nothing to read. ``task`` saves reading other tasks, where the
-    layout tells them apart by folder.
+    layout tells them apart by folder; ``split`` chooses among ours that have splits.
     """
     if not path.exists():
         raise StoreError(f"'{path}' does not exist; give a folder of parquet files, a parquet "
@@ -138,9 +152,8 @@ def read_examples(path: Path, seed: int, skipped: Counter,
     elif _is_store(path):
         present = sorted(p.parent.name for p in path.glob('*/*.parquet'))
         if task is None or task in present:
-            yield from load_examples(path, task, dense=True)
+            yield from load_examples(path, task, dense=True, split=split)
     else:
-        from ipt_training.datasets.published import load_published
         yield from load_published(path, skipped=skipped)
 
 
@@ -151,15 +164,12 @@ def is_bag(path: Path) -> bool:
 
 def _from_bag(path: Path, seed: int, skipped: Counter, task: str | None) -> Iterator[Example]:
     try:
-        from ipt_training.bags import read_rollout
-        from ipt_training.mining import mine_examples
-    except ImportError as error:
-        raise EvaluationError(f"cannot read the bag '{path}': {error}; install the packages of "
-                              'requirements/runtime.txt') from error
-    tasks = GENERATED_TASKS if task is None else (task,)
-    mined = mine_examples(read_rollout(path), tasks, seed)
-    yield from mined
-    skipped.update(getattr(mined, 'skipped', {}))
+        with read_rollout(path) as rollout:
+            yield from mine_examples(rollout, MINED_TASKS if task is None else (task,), seed,
+                                     skipped=skipped)
+            skipped.update(rollout.problems)
+    except BagReadError as error:
+        raise StoreError(str(error)) from error
 
 
 def _is_store(path: Path) -> bool:
@@ -174,7 +184,7 @@ def _is_store(path: Path) -> bool:
 
 
 def _first(path: Path, task: str, number: int) -> Iterator[Example]:
-    found = (e for e in read_examples(path, 0, Counter(), task) if e.task == task)
+    found = (e for e in read_examples(path, 0, Counter(), task, 'train') if e.task == task)
     return _some(found, number, f"'{path}' has no example of task '{task}' to refer to")
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from .calibration import calibration, vote
 from .images import MEASURES
-from .records import Record, right
+from .records import judged, Record, right
 from .statistics import bootstrap_interval, ratio_interval, wilson_interval
 
 # How the paper averages a task: over the splits of its data set, unweighted. Counting has none.
@@ -20,9 +20,21 @@ def summarise(records: Sequence[Record]) -> dict:
     """
     Return accuracy with its interval, chance and blind guess, and all that stands beside it.
 
-    ``accuracy`` counts every question once; ``headline`` is the task's number as the paper
-    averages it. Raises ValueError for no records.
+    ``accuracy`` counts every question with a known answer once (``n``), and is None where there is
+    none; ``headline`` is the task's number as the paper averages it.
     """
+    known = judged(records)
+    summary = _answers(known) if known else {
+        'accuracy': None, 'n': 0, 'ci95': None, 'chance': None, 'blind': None}
+    summary['seconds'] = _seconds(records)
+    scored = [record for record in records if record['scores']]
+    if scored:
+        summary['imagination'] = {
+            'n': len(scored), **image_quality(scored), 'objects': object_recall(scored)}
+    return summary
+
+
+def _answers(records: Sequence[Record]) -> dict:
     hits = right(records)
     summary = {
         'accuracy': float(np.mean(hits)),
@@ -35,14 +47,9 @@ def summarise(records: Sequence[Record]) -> dict:
         'subtasks': _groups(records, 'subtask'),
         'variants': _groups(records, 'variant'),
         'calibration': calibrations(records),
-        'seconds': _seconds(records),
     }
     if len(records[0]['samples']) > 1:
         summary['vote'] = _voted(records)
-    scored = [record for record in records if record['scores']]
-    if scored:
-        summary['imagination'] = {
-            'n': len(scored), **image_quality(scored), 'objects': object_recall(scored)}
     return summary
 
 

@@ -4,7 +4,7 @@
 from dataclasses import replace
 
 from ipt_ros.bagel import score_texts
-from ipt_ros.spatial import choice_probabilities
+from ipt_ros.spatial import choice_probabilities, Question
 from ipt_ros.spatial.prompts import (
     after_image_text,
     ANSWER_ONLY_PROMPT,
@@ -13,7 +13,7 @@ from ipt_ros.spatial.prompts import (
     THINK_PROMPT,
 )
 from ipt_training.evaluation import modes
-from ipt_training.evaluation.modes import ask, believe, can_ask, Options
+from ipt_training.evaluation.modes import ask, believe, can_ask, MODES, Options
 import numpy as np
 import pytest
 
@@ -82,8 +82,14 @@ def test_the_oracle_may_read_latents_alone(model, example, says):
 
 def test_an_oracle_needs_a_true_image(example):
     blank = replace(example(0), target=None)
-    assert not can_ask(blank, 'oracle')
-    assert can_ask(blank, 'imagine') and can_ask(example(0), 'oracle')
+    question = blank.questions[0]
+    assert not can_ask(blank, question, 'oracle')
+    assert can_ask(blank, question, 'imagine') and can_ask(example(0), question, 'oracle')
+
+
+def test_a_question_without_a_known_answer_is_asked_for_its_image_only(example):
+    request = Question('Generate the map.')
+    assert [mode for mode in MODES if can_ask(example(0), request, mode)] == ['imagine']
 
 
 def test_thoughts_in_words_have_room(model, example, says):

@@ -7,6 +7,7 @@ import json
 import shutil
 
 from ipt_ros import cli
+from ipt_ros.spatial import Question
 from ipt_training import evaluate as command
 from ipt_training.evaluation import compare, report
 from ipt_training.evaluation.modes import MODES
@@ -134,6 +135,20 @@ def test_the_report_escapes_what_the_data_say(run, imagines, tmp_path, example, 
     run('--modes', 'imagine')
     html = report.page(tmp_path / 'out')
     assert '<script>' not in html and '&lt;script&gt;' in html
+
+
+def test_examples_without_a_known_answer_still_show_what_is_imagined(
+        run, imagines, tmp_path, example, data):
+    request = Question('Generate the map.', metadata={'truth': 'Here it is.'})
+    save_shard(data / 'mvc' / '00000.parquet', [
+        replace(example(number), questions=[request]) for number in range(3)])
+    results = run('--modes', 'answer,imagine')
+    assert set(results['mvc']) == {'imagine'}
+    row = results['mvc']['imagine']
+    assert (row['accuracy'], row['n'], row['imagination']['n']) == (None, 0, 3)
+    assert 'SSIM' in report.page(tmp_path / 'out')
+    with pytest.raises(compare.EvaluationError, match='known answer'):
+        compare.compare_folders(tmp_path / 'out', tmp_path / 'out')
 
 
 def test_a_report_of_nothing_says_what_to_do(tmp_path, capsys):

@@ -98,13 +98,19 @@ def test_a_given_reference_serves_all(ours, example, tmp_path):
         assert (reference.predictions(one, 0)['mean_image'] == 255).all()
 
 
-def test_questions_that_cannot_be_judged_are_left_out_and_counted(tmp_path, example):
-    one = example(0)
-    open_question = replace(one, questions=[Question('What is it?')])
-    save_shard(tmp_path / 'mvc' / '00000.parquet', [one, open_question])
+def test_questions_that_cannot_be_judged_are_left_out_and_counted(
+        tmp_path, example, monkeypatch):
+    one, request = example(0), Question('Generate the map.')
+    silent = replace(one, questions=[])
+    examples = [one, replace(one, questions=[request, *one.questions]),
+                replace(one, questions=[request])]
     data = source(tmp_path)
-    assert len(data.examples('mvc', 10)) == 1
-    assert data.skipped == {'no choices, or no known answer': 1}
+    monkeypatch.setattr(sources, 'read_examples', lambda *_: iter(
+        [*examples, replace(examples[2], target=None), silent]))
+    found = data.examples('mvc', 10)
+    # The question that can be judged, wherever it stands; the request where there is no other.
+    assert [e.questions for e in found] == [one.questions, one.questions, [request]]
+    assert data.skipped == {'no known answer, and no true image': 2}
 
 
 def test_data_without_a_question_of_the_task_say_so(ours, tmp_path):
