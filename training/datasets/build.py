@@ -195,13 +195,13 @@ class _State:
         """Add up the records of the units that were used."""
         total = {name: Counter() for name in ('turned_down', 'failed')}
         refused: dict[str, str] = {}
-        cost = {name: {'attempts': 0, 'seconds': 0.0} for name in self.streams}
+        cost = {name: Counter() for name in self.streams}
         for name, record in self.used:
             total['turned_down'].update(record.turned_down)
             total['failed'].update(record.failed)
             refused.update(record.refused)
-            cost[name]['attempts'] += record.attempts
-            cost[name]['seconds'] += record.seconds
+            cost[name].update(attempts=record.attempts, seconds=record.seconds,
+                              cpu_seconds=record.cpu_seconds)
         return {
             **{name: dict(sorted(counts.items())) for name, counts in total.items()},
             'refused': refused,

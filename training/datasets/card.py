@@ -45,6 +45,7 @@ def make_card(plan: 'Plan', shards: Mapping[Path, int], tally: dict, out: Path) 
     places = {split: set().union(*(s.places[split] for s in tasks.values())) for split in SPLITS}
     check_disjoint(places)
     cost = tally['cost']
+    total: Counter = sum(cost.values(), Counter())
     return {
         'recipe': plan.recipe(),
         'examples': sum(shards.values()),
@@ -54,14 +55,17 @@ def make_card(plan: 'Plan', shards: Mapping[Path, int], tally: dict, out: Path) 
                     'places': len(places[split])}
             for split in SPLITS},
         'tasks': {
-            task: statistics.summary() | _price(cost.get(task), statistics)
+            task: statistics.summary() | ({
+                'attempts': cost[task]['attempts'],
+                'cost': _price(cost[task], statistics.splits.total())} if task in cost else {})
             for task, statistics in tasks.items()},
-        'seconds': round(sum(item['seconds'] for item in cost.values()), 1),
-        'attempts': sum(item['attempts'] for item in cost.values()),
+        'attempts': total['attempts'],
+        'cost': _price(total, sum(shards.values())),
         'turned_down': tally['turned_down'],
         'failed_verification': tally['failed'],
         'refused': tally['refused'],
         'problems': _problems(tally, tasks),
+        'notes': _notes(plan, places),
         'files': {str(path.relative_to(out)): length for path, length in shards.items()},
     }
 
@@ -129,12 +133,12 @@ def _ordered(counts: Counter) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _price(cost: dict | None, statistics: _Statistics) -> dict:
-    """Return attempts and process seconds an example, where they are known for a task alone."""
-    if cost is None or not statistics.splits:
-        return {}
-    return {'attempts': cost['attempts'],
-            'seconds_per_example': round(cost['seconds'] / statistics.splits.total(), 4)}
+def _price(cost: Mapping[str, float], examples: int) -> dict[str, float]:
+    """Return seconds of processes together and an example, by the clock and of the processor."""
+    return {
+        key: round(cost[name] / share, 4)
+        for name in ('seconds', 'cpu_seconds')
+        for key, share in ((name, 1), (f'{name}_per_example', max(examples, 1)))}
 
 
 def _problems(tally: dict, tasks: Mapping[str, _Statistics]) -> list[str]:
@@ -150,6 +154,15 @@ def _problems(tally: dict, tasks: Mapping[str, _Statistics]) -> list[str]:
     empty = [task for task, s in tasks.items() if not s.splits and task not in tally['missing']]
     found += [f'{task}: no example' for task in empty]
     return found
+
+
+def _notes(plan: 'Plan', places: Mapping[str, set[str]]) -> list[str]:
+    """Say what a user may not expect, though it is what was asked for."""
+    total = len(set().union(*places.values()))
+    return [
+        f'{split}: no example; {total} place{"s" * (total != 1)} and a share of {share:.0%}, by '
+        'which some split may get none'
+        for split, share in plan.shares.items() if share and total and not places[split]]
 
 
 def finish_card(card: dict, shards: Mapping[Path, int], out: Path) -> None:
@@ -176,11 +189,14 @@ def page(card: dict) -> str:
             for split, row in card['splits'].items()]),
         '## Tasks\n',
         _table(
-            ['task', 'examples', 'questions', 'attempts', 'seconds an example'],
+            ['task', 'examples', 'questions', 'attempts', 's an example', 'processor s'],
             [[_TITLES.get(task, task), row['examples'], row['questions'],
-              row.get('attempts', ''), row.get('seconds_per_example', '')]
-             for task, row in card['tasks'].items()]),
-        f"Seconds are those of one process; together {card['seconds']:.0f} s.\n",
+              row.get('attempts', ''), *_each(row.get('cost'))]
+             for task, row in card['tasks'].items()]
+            + [['all', card['examples'], card['questions'], card['attempts'],
+                *_each(card['cost'])]]),
+        'Seconds are those of one process for an example that was kept: by the clock, and of '
+        'processor time.\n',
         '## Balance\n',
         'Of the question that a row asks; `dataset.json` has it for all questions, too.\n',
         *(_balance(task, row) for task, row in card['tasks'].items()),
@@ -189,11 +205,20 @@ def page(card: dict) -> str:
         _table(['questions that failed verification, by rule', 'questions'],
                _counted(card['failed_verification'])),
     ]
-    if card['problems']:
-        parts += ['## Problems\n', *(f'- {item}\n' for item in card['problems'])]
+    for title in ('problems', 'notes'):
+        if card[title]:
+            listed = '\n'.join(f'- {item}' for item in card[title])
+            parts += [f'## {title.capitalize()}\n', f'{listed}\n']
     parts += ['## Made by\n', 'Built by `ipt dataset build` with:\n',
               f'```json\n{json.dumps(card["recipe"], indent=1)}\n```\n']
     return '\n'.join(part for part in parts if part)
+
+
+def _each(cost: Mapping[str, float] | None) -> list[str]:
+    """Return what an example cost as two cells of a table."""
+    if cost is None:
+        return ['', '']
+    return [f'{cost[name + "_per_example"]:.3f}' for name in ('seconds', 'cpu_seconds')]
 
 
 def _front_matter(card: dict) -> dict:
@@ -262,14 +287,15 @@ def summary(card: dict) -> str:
     lines = [f"{card['examples']} examples, {card['questions']} questions"]
     for task, row in card['tasks'].items():
         splits = ', '.join(f'{s} {n["examples"]}' for s, n in row['splits'].items())
-        cost = row.get('seconds_per_example')
-        lines.append(f"  {task:4} {row['examples']:7} ({splits})" + (
-            f', {cost:.2f} s an example and process' if cost is not None else ''))
+        lines.append(f"  {task:4} {row['examples']:7} ({splits})")
+    seconds, cpu_seconds = _each(card['cost'])
+    lines.append(f'an example took a process {seconds} s, {cpu_seconds} s of processor time')
     for title, counts in (('turned down', card['turned_down']),
                           ('failed verification', card['failed_verification'])):
         if counts:
             lines.append(f'{title}:')
             lines += [f'  {reason:60} {count:8}' for reason, count in _counted(counts)]
+    lines += [f'note: {item}' for item in card['notes']]
     if card['problems']:
         lines.append('NOT what was asked for:')
         lines += [f'  {item}' for item in card['problems']]

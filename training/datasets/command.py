@@ -12,10 +12,11 @@ from ipt_ros.spatial import TASKS
 from ipt_sim import BACKENDS, load_randomization, RandomizationError, SimulatorError
 from ipt_training.datasets.build import build, BuildError, Plan, SHARD_SIZE
 from ipt_training.datasets.card import CARD, summary
+from ipt_training.datasets.options_file import load_options
 from ipt_training.datasets.published import LAYOUTS
 from ipt_training.datasets.reading import list_shards, sample
 from ipt_training.datasets.show import page, write_page
-from ipt_training.datasets.simulated import SimulatedScenes
+from ipt_training.datasets.simulated import SimulatedScenes, unit_size
 from ipt_training.datasets.splits import checked_shares, SHARES, SPLITS
 from ipt_training.examples import EVALUATION_SEED, ExampleOptions, GENERATED_TASKS
 from ipt_training.store import StoreError
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     try:
-        return options.run(options, parser)
+        return options.run(options, options.parser)
     except (StoreError, SimulatorError, RandomizationError, OSError) as error:
         print(f'ipt dataset: {error}', file=sys.stderr)
         return 1
@@ -52,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def _add_build(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_build)
+    parser.set_defaults(run=_build, parser=parser)
     add = parser.add_argument
     add('--tasks', help='comma between (default: all that can be made)')
     add('--n', type=int, help='examples over ALL tasks, the same number for each; needed unless '
@@ -68,6 +69,9 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
         help='mine recordings of a robot in place of a simulator; SCENE names the place that a '
              "bag shows, so that bags of one place get into one split (default: the bag's name)")
     add('--randomization', type=Path, metavar='YAML', help='vary looks, cameras and sensors')
+    add('--options', type=Path, metavar='YAML',
+        help='how examples are made: settings of ipt_training.examples.ExampleOptions, such as '
+             'sizes in pixels; config/examples_large.yaml has those of 7B models')
     add('--variants', default='', help='comma between (default: those of each task)')
     shares = ','.join(str(SHARES[split]) for split in SPLITS)
     add('--shares', default=shares,
@@ -77,7 +81,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_show(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_show)
+    parser.set_defaults(run=_show, parser=parser)
     parser.add_argument('folder', type=Path, help='data set, or one parquet file of it')
     parser.add_argument('--n', type=int, default=12, help='examples (default: %(default)s)')
     parser.add_argument('--seed', type=int, default=0, help='of the choice (default: 0)')
@@ -104,12 +108,16 @@ def _build(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         value = getattr(options, name)
         if value is not None and value < least:
             parser.error(f'--{name.replace("_", "-")} is {value}, must be at least {least}')
-    if options.bags and (options.scene or options.scene_dataset or options.randomization):
-        parser.error('--scene, --scene-dataset and --randomization belong to a simulator; '
-                     '--from takes recordings as they are')
+    if options.bags:
+        foreign = ('scene', 'scene_dataset', 'randomization', 'options', 'variants')
+        given = [name for name in foreign if getattr(options, name)]
+        if given:
+            parser.error(f'--{given[0].replace("_", "-")} belongs to a simulator; --from takes '
+                         'recordings as they are')
+    made = load_options(options.options) if options.options else ExampleOptions()
     try:
         shares = checked_shares([float(share) for share in options.shares.split(',')])
-        made = with_variants(ExampleOptions(), tasks, options.variants)
+        made = with_variants(made, tasks, options.variants)
     except ValueError as error:
         parser.error(str(error))
     if options.bags:
@@ -119,7 +127,7 @@ def _build(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         randomization = options.randomization and load_randomization(options.randomization)
         source = SimulatedScenes(
             tasks, options.seed, options.backend, options.scene, options.scene_dataset,
-            randomization, made)
+            randomization, made, unit_size(options.n, len(tasks)))
         about = {'seed': options.seed, 'backend': options.backend}
     plan = Plan(tasks, options.n, source, shares, options.shard_size)
     card = build(plan, options.out, options.workers, about)

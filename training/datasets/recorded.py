@@ -41,8 +41,9 @@ def bags_from(arguments: Sequence[str]) -> tuple[Recording, ...]:
     """
     recordings = []
     for argument in arguments:
-        scene, _, path = ('', '', argument) if Path(argument).exists() else (
-            argument.rpartition('='))
+        scene, path = '', argument
+        if '=' in argument and not Path(argument).exists():
+            scene, _, path = argument.partition('=')
         if not Path(path).exists():
             raise StoreError(f"no bag at '{path}'; give a rosbag2 folder or a file of one")
         recordings.append(Recording(Path(path).resolve(), scene))

@@ -5,15 +5,28 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field
 
 from ipt_sim import (
-    BackendUnavailableError,
+    EmptyFrameError,
     make_simulator,
+    NotNavigableError,
     Randomization,
     RandomizedSimulator,
-    RenderingUnavailableError,
-    SimulatorError,
+    SceneError,
 )
 from ipt_training.datasets.units import Made, Unit
 from ipt_training.examples import EVALUATION_SEED, ExampleOptions, ExampleSource, scene_seeds
+
+_LARGEST_UNIT = 40  # examples: what a kill may cost, and what a simulator's start is spread over
+
+
+def unit_size(number: int, tasks: int) -> int:
+    """Return how many examples a unit should try for, so that a few do not cost a whole unit."""
+    return max(1, min(_LARGEST_UNIT, number // (8 * tasks)))
+
+
+def largest_picture(options: ExampleOptions) -> int:
+    """Return the side in pixels of the largest picture that is drawn."""
+    sides = [value for name, value in asdict(options).items() if name.endswith('_pixels')]
+    return options.supersample * max(sides)
 
 
 @dataclass(frozen=True)
@@ -21,8 +34,8 @@ class SimulatedScenes:
     """
     The scenes of a simulator from ``seed`` on; each task is a stream of its own.
 
-    ``unit`` is how many examples a unit tries for. ``scene`` and ``scene_dataset`` go to
-    `make_simulator`.
+    ``unit`` is how many examples a unit tries for, see `unit_size`. ``scene`` and
+    ``scene_dataset`` go to `make_simulator`.
     """
 
     tasks: tuple[str, ...]
@@ -32,7 +45,7 @@ class SimulatedScenes:
     scene_dataset: str = ''
     randomization: Randomization | None = None
     options: ExampleOptions = field(default_factory=ExampleOptions)
-    unit: int = 40
+    unit: int = _LARGEST_UNIT
 
     def streams(self) -> dict[str, Iterator[Unit]]:
         """Return the units of each task; they end where the evaluation scenes begin."""
@@ -61,7 +74,13 @@ class SimulatedScenes:
 
     def open(self) -> Callable[[Unit], Made]:
         """Start a simulator. Raises SimulatorError where that is not possible."""
-        sim = make_simulator(self.backend, scene=self.scene, scene_dataset=self.scene_dataset)
+        extra = {}
+        if self.backend == 'mujoco':
+            # The only one that must know beforehand. Randomised cameras draw more than they show.
+            side = 2 * largest_picture(self.options)
+            extra['max_image_size'] = (side, side)
+        sim = make_simulator(
+            self.backend, scene=self.scene, scene_dataset=self.scene_dataset, **extra)
         seen = sim if self.randomization is None else RandomizedSimulator(sim, self.randomization)
         source = ExampleSource(seen, self.seed, self.options)
 
@@ -76,11 +95,9 @@ class SimulatedScenes:
                         for example in examples:
                             example.metadata['scene_name'] = sim.scene_name
                     made.examples += examples
-                except (BackendUnavailableError, RenderingUnavailableError):
-                    raise
-                except SimulatorError as error:
+                except (EmptyFrameError, NotNavigableError, SceneError) as error:
                     # One scene that cannot be used, for want of a place to stand for instance.
-                    source.rejections[f'{unit.stream}: {type(error).__name__}'] += 1
+                    source.rejections[f'{unit.stream}: scene refused, {error}'] += 1
             made.turned_down = source.rejections.copy()
             return made
 

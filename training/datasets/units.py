@@ -56,8 +56,8 @@ class Record:
     """
     What a finished unit left: ``rows`` are (task, split) of its examples, in their order.
 
-    ``failed`` counts questions by the rule of verification that they did not pass, ``seconds`` is
-    the time of one process.
+    ``failed`` counts questions by the rule of verification that they did not pass. ``seconds`` and
+    ``cpu_seconds`` are those of one process, by the clock and of processor time.
     """
 
     rows: list[tuple[str, str]]
@@ -66,6 +66,7 @@ class Record:
     failed: dict[str, int]
     refused: dict[str, str]
     seconds: float
+    cpu_seconds: float
 
 
 class Source(Protocol):
@@ -99,7 +100,7 @@ def work_on(
     source: Source, unit: Unit, folder: Path, shares: Mapping[str, float], about: Mapping,
 ) -> None:
     """Make a unit and write its parts and record below ``folder``; ``about``: for metadata."""
-    began = time.perf_counter()
+    began, busy = time.perf_counter(), time.process_time()
     made = _maker(source)(unit)
     rows: list[tuple[str, str]] = []
     parts: dict[tuple[str, str], list[Example]] = {}
@@ -118,6 +119,7 @@ def work_on(
                    if _VERIFICATION in r},
         'refused': made.refused,
         'seconds': time.perf_counter() - began,
+        'cpu_seconds': time.process_time() - busy,
     })
 
 

@@ -2,7 +2,6 @@
 """A data set is the same however it was built: by whom, in which order, how often killed."""
 
 from collections import Counter
-import importlib.util
 import json
 import os
 from pathlib import Path
@@ -20,13 +19,7 @@ from ipt_training.datasets.build import build, BuildError, Plan, WORK
 from ipt_training.datasets.splits import place_of, split_of, SPLITS
 from ipt_training.store import load_examples, StoreError
 import pytest
-
-_path = Path(__file__).with_name('thin_air.py')
-_spec = importlib.util.spec_from_file_location('thin_air', _path)
-thin_air = importlib.util.module_from_spec(_spec)
-sys.modules['thin_air'] = thin_air
-_spec.loader.exec_module(thin_air)
-Inline, ThinAir = thin_air.Inline, thin_air.ThinAir
+from thin_air import Inline, ThinAir
 
 
 def built(plan: Plan, out: Path, seed: int = 0, workers: int = 2) -> dict:
@@ -44,7 +37,7 @@ def timeless(card: dict) -> str:
     """Return a card as text, without what a clock said."""
     def strip(value):
         if isinstance(value, dict):
-            return {k: strip(v) for k, v in value.items() if not k.startswith('seconds')}
+            return {k: strip(v) for k, v in value.items() if k != 'cost'}
         return value
     return json.dumps(strip(card))
 
@@ -132,7 +125,7 @@ def dying(change, left: list[int]):
     return wrapped
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(gaps=st.lists(st.integers(0, 40), min_size=1, max_size=3), seed=st.integers(0, 1000))
 def test_a_build_killed_at_any_moments_ends_as_if_nothing_had_happened(
         reference, tmp_path_factory, gaps, seed):

@@ -4,11 +4,9 @@
 import base64
 from dataclasses import replace
 from html.parser import HTMLParser
-import importlib.util
 import json
 from pathlib import Path
 import re
-import sys
 
 import cv2
 from ipt_ros.spatial import DenseTruth, Example, TASKS
@@ -16,19 +14,17 @@ from ipt_training.datasets import build as building
 from ipt_training.datasets import command
 from ipt_training.datasets.build import build, Plan
 from ipt_training.datasets.command import main, with_variants
+from ipt_training.datasets.options_file import load_options
 from ipt_training.datasets.reading import list_shards, sample
+from ipt_training.datasets.simulated import largest_picture, SimulatedScenes, unit_size
 from ipt_training.examples import EVALUATION_SEED, ExampleOptions
 from ipt_training.store import save_shard
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import thin_air
 import yaml
-
-_path = Path(__file__).with_name('thin_air.py')
-_spec = importlib.util.spec_from_file_location('thin_air', _path)
-thin_air = sys.modules.setdefault('thin_air', importlib.util.module_from_spec(_spec))
-_spec.loader.exec_module(thin_air)
 
 
 @pytest.fixture
@@ -92,7 +88,8 @@ def test_the_card_counts_what_is_on_disk(small):
     assert sum(pet['balance']['answer'].values()) == 6
     assert pet['balance']['turn'] == {'left': 6}
     assert card['tasks']['mvc']['balance']['count'].keys() <= {'1', '2', '3', '4', '5'}
-    assert pet['seconds_per_example'] >= 0
+    assert pet['cost']['seconds_per_example'] >= 0 and pet['attempts'] >= 6
+    assert card['cost']['cpu_seconds'] >= pet['cost']['cpu_seconds'] >= 0
 
 
 @pytest.mark.parametrize(('arguments', 'message'), [
@@ -105,14 +102,14 @@ def test_the_card_counts_what_is_on_disk(small):
     (['--n', '4', '--shares', 'all'], 'could not convert'),
     (['--n', '4', '--variants', 'sideways'], "no variant 'sideways'; there are pet: no_arrow"),
     (['--n', '4', '--backend', 'chess'], 'invalid choice'),
-    (['--from', '.', '--randomization', 'a.yaml'], 'belong to a simulator'),
+    (['--from', '.', '--randomization', 'a.yaml'], 'randomization belongs to a simulator'),
 ])
 def test_bad_arguments_end_with_usage_and_touch_nothing(arguments, message, tmp_path, capsys):
     with pytest.raises(SystemExit) as end:
         main(['build', '--out', str(tmp_path / 'set'), *arguments])
     assert end.value.code == 2
     error = capsys.readouterr().err
-    assert 'usage: ipt dataset' in error
+    assert 'usage: ipt dataset build' in error
     assert re.search(message, error)
     assert not (tmp_path / 'set').exists()
 
@@ -125,6 +122,43 @@ def test_a_randomization_that_is_not_there_is_named(tmp_path, capsys):
     assert not (tmp_path / 'set').exists()
 
 
+def test_options_are_read_from_a_file(tmp_path):
+    file = tmp_path / 'options.yaml'
+    file.write_text('pet_pixels: 48\npet_rules: {max_distance: 3}\nmap_crop: true\n'
+                    'pet_variants: [with_arrow]\npet_target_distance: [1, 2.5]\n')
+    options = load_options(file)
+    assert options.pet_pixels == 48 and options.map_crop
+    assert options.pet_rules.max_distance == 3.0 and options.pet_rules.min_area == 0.004
+    assert options.pet_variants == ('with_arrow',) and options.pet_target_distance == (1.0, 2.5)
+    assert options.mvc_pixels == ExampleOptions().mvc_pixels
+    shipped = load_options(Path(__file__).parents[3] / 'config' / 'examples_large.yaml')
+    assert shipped.pet_pixels == 1024 and largest_picture(shipped) == 1024
+
+
+@pytest.mark.parametrize(('text', 'message'), [
+    ('pet_pixel: 48', 'unknown settings pet_pixel; there are: supersample'),
+    ('pet_rules: {reach: 1}', 'unknown settings pet_rules.reach'),
+    ('pet_pixels: large', "pet_pixels: expected int like 96, found 'large'"),
+    ('pet_pixels: true', 'pet_pixels: expected int'),
+    ('pet_pixels: -4', 'pet_pixels: expected 0 or more'),
+    ('pet_target_distance: [1]', 'pet_target_distance: expected a list like'),
+    ('mvc_padding: {rotation: 1}', 'mvc_padding: expected rotation, multi_camera'),
+    ('- a', 'the file: expected settings by name'),
+    ('a: [', 'cannot read options'),
+])
+def test_options_that_make_no_sense_are_named(tmp_path, text, message, capsys):
+    file = tmp_path / 'options.yaml'
+    file.write_text(text)
+    assert main(['build', '--n', '4', '--out', str(tmp_path / 'set'),
+                 '--options', str(file)]) == 1
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / 'set').exists()
+
+
+def test_a_few_examples_do_not_cost_a_large_unit():
+    assert unit_size(20_000, 3) == 40 and unit_size(6, 3) == 1 and unit_size(96, 2) == 6
+
+
 def test_variants_go_to_the_tasks_that_have_them():
     made = with_variants(ExampleOptions(), ('pet', 'mvc'), 'with_arrow')
     assert made.pet_variants == ('with_arrow',)
@@ -134,7 +168,6 @@ def test_variants_go_to_the_tasks_that_have_them():
 
 
 def test_training_scenes_end_where_evaluation_begins():
-    from ipt_training.datasets.simulated import SimulatedScenes
     source = SimulatedScenes(('pet',), EVALUATION_SEED - 100, unit=10)
     units = list(source.streams()['pet'])
     assert [unit.work['start'] for unit in units] == [0, 10, 20, 30, 40]
@@ -189,7 +222,7 @@ def test_show_marks_the_right_answer_and_escapes_what_could_be_html(tmp_path):
     image = rng.integers(0, 256, (8, 8, 3), dtype=np.uint8)
     truth = DenseTruth(image[..., 0], image[..., 0].astype(np.uint16))
     save_shard(tmp_path / 'free' / '00000.parquet', [Example(
-        'free', 'x', [image], image, 'Look.', [question], 
+        'free', 'x', [image], image, 'Look.', [question],
         {'scene': 1, 'chain_of_thought': 'First <look>, then think.'}, [truth, truth])])
     assert main(['show', str(tmp_path), '--out', str(tmp_path / 'page.html')]) == 0
     text = (tmp_path / 'page.html').read_text()
