@@ -33,9 +33,10 @@ for seed in map(int, seeds):
     for name, frame in frames.items():
         if name.startswith(f'{seed} '):
             classes = np.vectorize(names.get)(frame.instance)
-            height = frame.world_from_optical[2, 3] if 'map' in name else 0.0
-            np.savez(f'{out}/{name}.npz', depth=abs(height - frame.depth), classes=classes,
-                     rgb=frame.rgb)
+            depth = frame.depth
+            if 'map' in name:  # the cameras hang at different heights
+                depth = np.where(depth > 0, frame.world_from_optical[2, 3] - depth, -1.0)
+            np.savez(f'{out}/{name}.npz', depth=depth, classes=classes, rgb=frame.rgb)
 sim.close()
 """
 
