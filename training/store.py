@@ -111,11 +111,6 @@ def read_table(path: Path) -> pa.Table:
         raise _unreadable(path, error) from error
 
 
-def row_groups(path: Path) -> int:
-    """Return the number of row groups of a shard."""
-    return pq.read_metadata(path).num_row_groups
-
-
 def read_metadata(path: Path) -> Iterator[dict]:
     """Read what each row of a shard says of itself, without its images."""
     for row in _rows(path, ['metadata']):

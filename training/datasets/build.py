@@ -111,7 +111,7 @@ def build(
             _run(state, plan, running, 2 * workers, about or {}, bar)
         shards = packer.finish()
         card = make_card(plan, shards, state.tally(), out)
-        finish_card(card, shards, out)
+        finish_card(card, out)
     shutil.rmtree(work)
     return card
 
@@ -259,12 +259,12 @@ def _opened(out: Path, work: Path, plan: Plan) -> dict | None:
         shutil.rmtree(work, ignore_errors=True)
         return card
     begun = work / 'recipe.json'
-    if begun.exists():
+    if any(work.glob('records/*')):
         _check_same(out, _read_json(begun), recipe)
-    elif out.exists() and any(item.name != WORK for item in out.iterdir()):
+        return None
+    if not begun.exists() and out.exists() and any(item.name != WORK for item in out.iterdir()):
         raise BuildError(f"'{out}' holds something else; choose a new or empty folder")
-    else:
-        write_json(begun, recipe)
+    write_json(begun, recipe)
     return None
 
 

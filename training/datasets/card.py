@@ -4,7 +4,7 @@ What a data set says of itself: ``dataset.json`` for programs, ``README.md`` for
 
 Both are made from the shards as they are on disk, not from what was meant to be in them.
 ``README.md`` starts with the YAML of a Hugging Face data-set card, so that the folder can be
-uploaded or loaded as it is; ``parquet_info.json`` is what the published training code asks for.
+uploaded or loaded as it is.
 """
 
 from collections import Counter, defaultdict
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TYPE_CHECKING
 
 from ipt_training.datasets.splits import SPLITS
-from ipt_training.store import read_metadata, row_groups, split_of_shard, StoreError, write_json
+from ipt_training.store import read_metadata, split_of_shard, StoreError, write_json
 import yaml
 
 if TYPE_CHECKING:
@@ -165,12 +165,9 @@ def _notes(plan: 'Plan', places: Mapping[str, set[str]]) -> list[str]:
         for split, share in plan.shares.items() if share and total and not places[split]]
 
 
-def finish_card(card: dict, shards: Mapping[Path, int], out: Path) -> None:
-    """Write the page, the index of row groups and, last, the card: it says that all is there."""
+def finish_card(card: dict, out: Path) -> None:
+    """Write the page and, last, the card: it says that all is there."""
     (out / PAGE).write_text(page(card), encoding='utf-8')
-    write_json(out / 'parquet_info.json', {
-        str(path.relative_to(out)): {'num_row_groups': row_groups(path), 'num_rows': length}
-        for path, length in shards.items()})
     write_json(out / CARD, card)
 
 

@@ -4,6 +4,7 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import fields, replace
+import errno
 import os
 from pathlib import Path
 import sys
@@ -31,7 +32,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options, options.parser)
     except (StoreError, SimulatorError, RandomizationError, OSError) as error:
-        print(f'ipt dataset: {error}', file=sys.stderr)
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        hint = '; make room, then give the same command again to go on' if full else ''
+        print(f'ipt dataset: {error}{hint}', file=sys.stderr)
         return 1
 
 

@@ -159,6 +159,15 @@ def test_a_few_examples_do_not_cost_a_large_unit():
     assert unit_size(20_000, 3) == 40 and unit_size(6, 3) == 1 and unit_size(96, 2) == 6
 
 
+def test_a_full_disk_is_said_with_what_to_do(monkeypatch, tmp_path, capsys):
+    def full(*arguments):
+        raise OSError(28, 'No space left on device', str(tmp_path / 'set'))
+
+    monkeypatch.setattr(command, 'build', full)
+    assert main(['build', '--n', '4', '--out', str(tmp_path / 'set')]) == 1
+    assert 'No space left' in (said := capsys.readouterr().err) and 'same command again' in said
+
+
 def test_variants_go_to_the_tasks_that_have_them():
     made = with_variants(ExampleOptions(), ('pet', 'mvc'), 'with_arrow')
     assert made.pet_variants == ('with_arrow',)
