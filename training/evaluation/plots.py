@@ -4,7 +4,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-_WIDTH, _BAR, _LABEL = 640, 26, 150
+_WIDTH, _BAR, _LABEL = 700, 26, 190
 
 
 def bars(rows: Mapping[str, dict], marks: Mapping[str, float], title: str) -> str:
@@ -48,7 +48,7 @@ def reliability_plot(rows: Sequence[dict], title: str) -> str:
     rows: what `calibration.reliability` returns. On the diagonal a confidence says how often it is
     right; below it, it says too much.
     """
-    side, left, top = 220, 44, 12
+    side, left, top = 220, 52, 12
 
     def x(share: float) -> float:
         return round(left + side * share, 1)

@@ -18,7 +18,7 @@ from ipt_training.bags import BagReadError, read_rollout
 from ipt_training.datasets.published import load_published
 from ipt_training.generate import generate
 from ipt_training.mining import mine_examples, MINED_TASKS
-from ipt_training.store import load_examples, StoreError
+from ipt_training.store import load_examples, shard_paths, StoreError
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -129,8 +129,10 @@ class DataSource:
 
 def data_tasks(path: Path, seed: int, split: str = 'test') -> list[str]:
     """Return the tasks that data have questions of. Raises StoreError for none."""
+    if _is_store(path):
+        return sorted({shard.parent.name for shard in shard_paths(path, split=split)})
     skipped: Counter = Counter()
-    found = sorted({example.task for example in read_examples(path, seed, skipped, split=split)})
+    found = sorted({example.task for example in read_examples(path, seed, skipped)})
     if not found:
         raise StoreError(f"no example in '{path}'{_reasons(skipped)}")
     return found
