@@ -13,6 +13,7 @@ import math
 from typing import Any
 
 from ipt_ros.geometry import OrthographicCamera, PinholeCamera
+from ipt_sim.egl_context import EglContext
 from ipt_sim.habitat_frames import camera_pose
 from ipt_sim.protocol import RenderingUnavailableError
 import numpy as np
@@ -69,11 +70,12 @@ class HabitatRenderer:
     """
     Draws what a habitat_sim.Simulator has loaded, from poses in our world.
 
-    floor: Habitat's y (m) of the floor on which our z is 0.
+    context: in which the simulator draws. floor: Habitat's y (m) of the floor on which our z is 0.
     """
 
-    def __init__(self, habitat_sim: Any, simulator: Any, floor: float = 0.0):
-        self.floor = floor
+    def __init__(self, habitat_sim: Any, simulator: Any, context: EglContext):
+        self.floor = 0.0
+        self._context = context
         self._habitat_sim = habitat_sim
         self._simulator = simulator
         self._sensors: OrderedDict[str, None] = OrderedDict()
@@ -105,6 +107,7 @@ class HabitatRenderer:
         return np.array(self._observe('SEMANTIC', Lens.of(camera), world_from_optical), np.uint32)
 
     def _observe(self, kind: str, lens: Lens, world_from_optical: np.ndarray) -> np.ndarray:
+        self._context.restore()
         # The sensor comes first: adding one moves the agent's sensors about.
         uuid = self._sensor(kind, lens)
         position, rotation = camera_pose(world_from_optical, self.floor)

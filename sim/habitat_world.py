@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 from ipt_ros.geometry import compose, PinholeCamera, Pose2D
+from ipt_sim.egl_context import EglContext
 from ipt_sim.habitat_frames import to_world
 from ipt_sim.habitat_navmesh import is_for_robot, navmesh_settings, snake_case
 from ipt_sim.habitat_renderer import HabitatRenderer, Lens, sensor_spec
@@ -20,6 +21,8 @@ _SCENES_A_SIMULATOR = 50
 _START_TRIES = 50
 _SMALLEST_FLOOR = 1.0  # m, radius of the smallest island of navigable floor to start on
 _EYE = 1.0  # m above the navigation mesh, from where floor and ceiling are looked for
+# All of a thread's habitat_sim.Simulators share the graphics context of the first.
+_CONTEXT = EglContext()
 _PROBE = PinholeCamera.from_hfov(16, 16, 0.3)
 
 
@@ -69,6 +72,7 @@ class HabitatWorld:
         if self._scenes >= _SCENES_A_SIMULATOR:
             self.close()
         config = self._configuration(source)
+        _CONTEXT.restore()
         try:
             if self._simulator is None:
                 self._simulator = self._habitat_sim.Simulator(config)
@@ -77,10 +81,11 @@ class HabitatWorld:
         except Exception as error:  # habitat_sim raises whatever its parts raise
             self.close()
             raise SceneError(f'Habitat cannot load {source.scene_id}: {error}') from error
+        _CONTEXT.remember()
         self._scenes += 1
         self.annotations = read_annotations(self._simulator)
         self._prepare_navmesh(source)
-        self.renderer = HabitatRenderer(self._habitat_sim, self._simulator)
+        self.renderer = HabitatRenderer(self._habitat_sim, self._simulator, _CONTEXT)
         self.source = source
 
     def _configuration(self, source: SceneSource) -> Any:
@@ -170,4 +175,6 @@ class HabitatWorld:
         self._scenes = 0
         self.source = self.renderer = None
         if simulator is not None:
+            _CONTEXT.restore()
             simulator.close()
+            _CONTEXT.remember()  # nothing, where the context was its own
