@@ -175,7 +175,7 @@ class HabitatSimulator:
 
     def sample_navigable(self, rng: np.random.Generator) -> tuple[float, float]:
         """Draw a navigable place, all of them equally likely."""
-        return self._navigable().sample(self._bounds, rng)
+        return self._navigable().sample(rng)
 
     def navigable_grid(self) -> tuple[np.ndarray, tuple[float, float], float]:
         """Return (bool grid[iy, ix], world x, y of the corner of cell [0, 0], metres a cell)."""

@@ -14,6 +14,7 @@ import numpy as np
 _CELL = 0.05
 _CLIMB = 0.1
 _SAME_FLOOR = 0.3  # largest difference in height from the start that still is the same floor, m
+_SAMPLE_TRIES = 10_000
 _ARRIVED = 1e-3  # a move that ends this close to its aim was not stopped, m
 
 
@@ -104,18 +105,15 @@ class NavmeshFloor:
             self._grid = grid, (xmin, ymin), RESOLUTION
         return self._grid
 
-    def sample(
-        self, bounds: tuple[float, float, float, float], rng: np.random.Generator
-    ) -> tuple[float, float]:
-        """Draw a place within these bounds, uniformly. Raises SceneError when there is none."""
-        grid, (xmin, ymin), resolution = self.grid(bounds)
-        rows, columns = np.nonzero(grid)
-        if not len(rows):
-            raise SceneError('nothing on this floor is navigable for this robot')
-        while True:
-            pick = int(rng.integers(len(rows)))
-            dx, dy = rng.uniform(0.01, 0.99, 2)
-            place = (xmin + (float(columns[pick]) + float(dx)) * resolution,
-                     ymin + (float(rows[pick]) + float(dy)) * resolution)
-            if place in self:  # a cell at the edge is navigable in its middle, not all over
-                return place
+    def sample(self, rng: np.random.Generator) -> tuple[float, float]:
+        """Draw a place, all equally likely. Raises SceneError where none is found."""
+        # habitat_sim draws by area over the whole mesh; only this floor counts.
+        self._pathfinder.seed(int(rng.integers(2**31)))
+        for _ in range(_SAMPLE_TRIES):
+            point = np.array(self._pathfinder.get_random_navigable_point(), np.float64)
+            x, y, height = (float(value) for value in to_world(point, self._floor))
+            if abs(height - self._height) <= _SAME_FLOOR and (x, y) in self:
+                return x, y
+        raise SceneError(
+            f'no place on this floor was found in {_SAMPLE_TRIES} tries: it is a tiny part of '
+            'what is navigable in this scene')

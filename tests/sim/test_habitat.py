@@ -306,6 +306,14 @@ class Island:
     def try_step_no_sliding(self, start, end):
         return self._clamped(end)
 
+    def seed(self, number):
+        self.rng = np.random.default_rng(number)
+
+    def get_random_navigable_point(self):
+        """Draw on this floor, or on the one above it."""
+        x, y = self.rng.uniform(self.bounds[:2], self.bounds[2:])
+        return to_habitat((x, y, self.offset + 3.0 * self.rng.integers(2)), self.floor)
+
 
 class TestNavmesh:
 
@@ -333,9 +341,15 @@ class TestNavmesh:
 
     def test_samples_are_navigable_and_spread_out(self, floor):
         rng = np.random.default_rng(0)
-        places = [floor.sample((-2.0, -1.0, 3.0, 2.0), rng) for _ in range(200)]
+        places = [floor.sample(rng) for _ in range(200)]
         assert all(place in floor for place in places)
         assert np.ptp(np.array(places), axis=0) == pytest.approx((3.0, 1.5), abs=0.1)
+        assert floor.sample(np.random.default_rng(5)) == floor.sample(np.random.default_rng(5))
+
+    def test_a_floor_that_is_nowhere_to_be_found_is_no_endless_search(self, floor, monkeypatch):
+        monkeypatch.setattr(Island, 'get_random_navigable_point', lambda _: np.full(3, np.nan))
+        with pytest.raises(SceneError, match='no place on this floor'):
+            floor.sample(np.random.default_rng(0))
 
     def test_a_start_off_the_mesh_is_refused(self):
         with pytest.raises(SceneError, match='cannot stand at its start'):
