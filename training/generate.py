@@ -104,10 +104,10 @@ def print_report(report: dict) -> None:
         print(f"{task}: {numbers['examples']} examples, {numbers['asked_for']} asked for, "
               f"{numbers['questions']} questions")
         for kind, count in sorted(numbers['kinds'].items()):
-            print(f'  {kind:44} {count:8}')
+            print(f'  {kind:60} {count:8}')
     print('turned down on the way:')
     for reason, count in sorted(summary['rejections'].items()):
-        print(f'  {reason:44} {count:8}')
+        print(f'  {reason:60} {count:8}')
     made = sum(numbers['examples'] for numbers in summary['tasks'].values())
     print(f"{made / max(summary['seconds'], 1e-9):.1f} examples a second and worker")
 
