@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import math
 
 from ipt_ros.geometry.camera import PinholeCamera
+from ipt_ros.geometry.open3d_import import FusionError, open3d_module
 from ipt_ros.geometry.transforms import invert
 import numpy as np
 
@@ -19,9 +20,7 @@ _FIRST_BLOCKS = 4096  # it takes more as it needs them
 # Voxels around a surface in which an image has a say: less tears holes, more swallows thin things.
 _TRUST = 4.0
 
-
-class FusionError(ValueError):
-    """Nothing can be fused, or no floor found; the message says why and what to do."""
+__all__ = ['Floor', 'FusionError', 'RgbdFusion', 'SurfaceCloud', 'find_floor']
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +71,7 @@ class RgbdFusion:
         """Start with empty space. Raises FusionError where Open3D is not installed."""
         if not (voxel > 0 and max_depth > 0):
             raise ValueError(f'voxel and max_depth must be positive, got {voxel}, {max_depth}')
-        self._o3d = _open3d()
+        self._o3d = open3d_module()
         self._voxel = voxel
         self._max_depth = max_depth
         core = self._o3d.core
@@ -142,7 +141,7 @@ def find_floor(
         raise FusionError(
             f'{len(near)} points within {search:g} m of z = {expected_z:.2f} are too few to find '
             'the floor; check the base frame, and that a camera sees the floor')
-    o3d = _open3d()
+    o3d = open3d_module()
     o3d.utility.random.seed(seed)
     cloud = o3d.geometry.PointCloud(o3d.utility.Vector3dVector(near))
     plane, inliers = cloud.segment_plane(0.02, 3, 300)
@@ -155,14 +154,3 @@ def find_floor(
             f'the largest plane near z = {expected_z:.2f} has {floor.support} points and leans by '
             f'{math.degrees(floor.tilt):.0f} deg; no floor')
     return floor
-
-
-def _open3d():
-    # Takes a second to import, and nobody else needs it.
-    try:
-        import open3d
-    except (ImportError, OSError) as error:
-        raise FusionError(
-            f'Open3D cannot be imported ({error}); install it with: pip install open3d-cpu, and '
-            'libusb-1.0-0 and libx11-6 with apt') from error
-    return open3d

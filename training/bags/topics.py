@@ -14,7 +14,9 @@ _COLOUR = ('image_rect_color', 'image_rect', 'image_color', 'image_raw')
 # Relative to the colour camera's namespace, then beside it as RealSense drivers do.
 _DEPTH = ('depth/image_raw', 'depth/image_rect_raw', 'depth/image',
           '../aligned_depth_to_color/image_raw')
-_NOT_COLOUR = ('depth', 'aligned_depth', 'infra', 'disparity', 'confidence', 'imagined')
+# The last two are pictures that no camera took.
+_NOT_COLOUR = (
+    'depth', 'aligned_depth', 'infra', 'disparity', 'confidence', 'imagined', 'top_down')
 
 
 def find_cameras(topics: Mapping[str, str]) -> dict[str, CameraTopics]:

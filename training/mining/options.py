@@ -22,6 +22,8 @@ class MiningOptions:
     min_spacing, min_turn: nearer to each other than by both, two first views or two second views
     are as good as one.
     require_depth: leave out pairs where no depth tells whether the target can be seen.
+    max_drift, max_drift_turn: leave out pairs whose depth images say that odometry has gone wrong
+    by more between the two moments; what they say is kept with the others.
 
     ring_spread: how far the four views of a ring may be from where they should be.
     map_*: size in metres and side in pixels of the fused map, whose images lie at least
@@ -44,6 +46,9 @@ class MiningOptions:
     require_depth: bool = True
     floor_tolerance: float = 0.1  # of what depth measures at the target, above or below the floor
     min_clearance: float = 0.4  # of what fills the second view: a wall in the face tells nothing
+    measure_drift: bool = True
+    max_drift: float = 0.15
+    max_drift_turn: float = math.radians(5)
     pet_rules: PerspectiveRules = field(default_factory=PerspectiveRules)
 
     max_rings: int = 200

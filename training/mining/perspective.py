@@ -153,6 +153,7 @@ def _example(place: Place, first: FrameRecord, second: FrameRecord, turn: str, b
     if after.depth is not None and (after.depth > 0).any():
         if np.median(after.depth[after.depth > 0]) < options.min_clearance:
             raise _Unfit('the second view is of something right in front of it')
+    drift = _drift(place, first, second)
     request = _request(turn, rng)
     questions, extra, variant, think = [], {'classes': []}, 'camera_motion', THINK
     labels = place.labels(first)
@@ -186,6 +187,7 @@ def _example(place: Place, first: FrameRecord, second: FrameRecord, turn: str, b
                 'stamps': [first.stamp, second.stamp],
                 'true_pose': numbers(reached.x, reached.y, reached.yaw),
                 'offset': offset_of(asked, reached),
+                'drift': drift,
                 'mark': numbers(*uv),
                 'floor_z': round(floor.z(asked.x, asked.y), 4),
                 'seen_by_depth': checked,
@@ -221,6 +223,21 @@ def _marked(before: Frame, asked: Pose2D, floor: Floor, place: Place,
     if cross_contrast(before.rgb, mark.uv) < MIN_CONTRAST:
         raise _Unfit('the X would have the colour of the floor')
     return draw_cross(before.rgb, mark.uv), mark.uv, mark.occlusion_checked
+
+
+def _drift(place: Place, first: FrameRecord, second: FrameRecord) -> dict[str, float] | None:
+    """Return what depth says that odometry got wrong; raise _Unfit where that is too much."""
+    options = place.options
+    if not options.measure_drift:
+        return None
+    found = place.drift(first, second)
+    if found is None:
+        return None
+    if found.metres > options.max_drift or (
+            abs(found.degrees) > math.degrees(options.max_drift_turn)):
+        raise _Unfit('depth says that odometry has drifted between the two views')
+    return {'metres': round(found.metres, 3), 'degrees': round(found.degrees, 2),
+            'overlap': round(found.overlap, 2)}
 
 
 def _height_at(frame: Frame, uv: tuple[float, float], floor: Floor) -> float:

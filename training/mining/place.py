@@ -9,6 +9,7 @@ import math
 
 import cv2
 from ipt_ros.geometry import transform_points
+from ipt_ros.geometry.alignment import Misalignment, misalignment
 from ipt_ros.geometry.fusion import find_floor, Floor, FusionError, RgbdFusion, SurfaceCloud
 from ipt_training.bags import Frame, FrameError, FrameRecord, Rollout
 from ipt_training.mining.options import MiningOptions
@@ -16,6 +17,7 @@ from ipt_training.mining.scene_labels import SceneLabels
 import numpy as np
 
 _FLOOR_FRAMES = 16
+_DRIFT_POINTS = 8000  # of one depth image
 _FLOOR_STRIDE = 4  # every how many pixels a point is taken to find the floor
 
 
@@ -75,6 +77,34 @@ class Place:
         except FrameError as error:
             self.skipped[f'{task}: {error.reason}'] += 1
             return None
+
+    @cached_property
+    def _moments(self) -> dict[int, list[FrameRecord]]:
+        """All frames that were taken together with a frame, by its index."""
+        return {record.index: list(group.values()) for group in self.rollout.moments()
+                for record in group.values()}
+
+    def drift(self, first: FrameRecord, second: FrameRecord) -> Misalignment | None:
+        """
+        Measure what odometry got wrong between two frames, by what depth shows at both moments.
+
+        All cameras of each moment help. None where depth cannot tell.
+        """
+        clouds = []
+        for record in (first, second):
+            points = [self._cloud(r) for r in self._moments[record.index]
+                      if r.depth_logged is not None]
+            clouds.append(np.concatenate([np.empty((0, 3)), *points]))
+        return misalignment(*clouds, second.fixed_from_optical[:3, 3])
+
+    def _cloud(self, record: FrameRecord) -> np.ndarray:
+        frame = self.load(record, 'drift')
+        if frame is None or frame.depth is None:
+            return np.empty((0, 3))
+        stride = max(1, round(math.sqrt(frame.depth.size / _DRIFT_POINTS)))
+        points, _ = points_of(frame, stride)
+        eye = record.fixed_from_optical[:3, 3]
+        return points[np.linalg.norm(points - eye, axis=1) <= self.options.max_depth]
 
     def scene(self, record: FrameRecord) -> str:
         """Return the name of the place that a frame shows."""
