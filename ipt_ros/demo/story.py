@@ -21,7 +21,7 @@ def plan(sim: Simulator, seed: int) -> list[Request]:
 
     `sim` is only for planning: the robot's own simulator builds the same rooms from the seeds.
     """
-    count = _first(sim, 'mvc', seed, goal=4, variant='rotation')  # prefers three of a kind
+    count = _first(sim, 'mvc', seed, goal=2, variant='rotation')  # looks for three of a kind early
     walk = _first(sim, 'pet', seed)
     other_walk = _first(sim, 'pet', seed + 1, goal=5)
     return [
