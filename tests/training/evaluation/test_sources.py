@@ -3,9 +3,13 @@
 
 from collections import Counter
 from dataclasses import replace
+import importlib.util
+from pathlib import Path
+import sys
 
 import cv2
 from ipt_ros.spatial import Question
+from ipt_sim.protocol import surround_cameras
 from ipt_training.evaluation import sources
 from ipt_training.evaluation.sources import (
     data_tasks,
@@ -118,6 +122,46 @@ def test_data_without_a_question_of_the_task_say_so(ours, tmp_path):
         source(ours).examples('pet', 3)
     with pytest.raises(StoreError, match='does not exist'):
         list(read_examples(tmp_path / 'none', 0, Counter()))
+
+
+@pytest.fixture(scope='module')
+def bag(tmp_path_factory):
+    """Return what a robot with four cameras recorded on a drive between boxes."""
+    world = load_module('box_world').BoxWorld()
+    world.reset(3)
+    bags = load_module('mining/simulated_bags')
+    way = bags.drive([(-1.8, -1.8), (1.7, -1.8), (1.7, 1.7)])
+    return bags.record(
+        tmp_path_factory.mktemp('bags') / 'drive', world, way, bags.Settings(surround_cameras(32)))
+
+
+def load_module(name):
+    path = Path(__file__).parents[1] / f'{name}.py'
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_a_recording_gives_questions_with_true_images(bag):
+    data = source(bag)
+    found = data.examples('pet', 6)
+    assert len(found) == 6
+    for one in found:
+        (question,) = one.questions
+        assert question.choices in ([], ['Yes', 'No']) and one.target is not None
+    assert any('odometry' in reason or 'target' in reason for reason in data.skipped)
+
+
+def test_a_broken_recording_is_named(bag, tmp_path):
+    (tmp_path / 'cut').mkdir()
+    for path in bag.iterdir():
+        data = path.read_bytes()
+        cut = len(data) // 3 if path.suffix == '.mcap' else len(data)
+        (tmp_path / 'cut' / path.name).write_bytes(data[:cut])
+    with pytest.raises(StoreError, match='cut'):
+        source(tmp_path / 'cut').examples('pet', 3)
 
 
 def test_a_recording_is_known_by_its_files(tmp_path, ours):
