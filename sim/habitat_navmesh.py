@@ -4,6 +4,7 @@
 import math
 from typing import Any
 
+import cv2
 from ipt_sim.habitat_frames import to_habitat, to_world
 from ipt_sim.navigation import RESOLUTION
 from ipt_sim.protocol import SceneError
@@ -15,6 +16,9 @@ _CELL = 0.05
 _CLIMB = 0.1
 _SAME_FLOOR = 0.3  # largest difference in height from the start that still is the same floor, m
 _SAMPLE_TRIES = 10_000
+_SUBCELL_BITS = 8  # cv2 draws polygons with this many fractional bits
+_SUBCELLS = 1 << _SUBCELL_BITS
+_AROUND = np.ones((5, 5), np.uint8)  # two cells: polygons are drawn to within one
 _ARRIVED = 1e-3  # a move that ends this close to its aim was not stopped, m
 
 
@@ -97,13 +101,38 @@ class NavmeshFloor:
             xmin, ymin, xmax, ymax = bounds
             columns, rows = (max(1, math.ceil((high - low) / RESOLUTION - 1e-6))
                              for low, high in ((xmin, xmax), (ymin, ymax)))
-            places = ((xmin + (column + 0.5) * RESOLUTION, ymin + (row + 0.5) * RESOLUTION)
-                      for row, column in np.ndindex(rows, columns))
-            grid = np.fromiter((place in self for place in places), bool, rows * columns)
-            grid = grid.reshape(rows, columns)
+            grid, unclear = self._outline((xmin, ymin), (rows, columns))
+            for row, column in np.argwhere(unclear):
+                grid[row, column] = (xmin + (column + 0.5) * RESOLUTION,
+                                     ymin + (row + 0.5) * RESOLUTION) in self
             grid.setflags(write=False)
             self._grid = grid, (xmin, ymin), RESOLUTION
         return self._grid
+
+    def _outline(
+        self, corner: tuple[float, float], shape: tuple[int, int]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """
+        Return (bool cells well inside the mesh, bool cells that have to be asked for one by one).
+
+        A building has hundreds of thousands of cells, and each question takes microseconds.
+        """
+        corners = np.array([np.array(vertex, np.float64) for vertex in
+                            self._pathfinder.build_navmesh_vertices(self._island)])
+        indices = np.array(self._pathfinder.build_navmesh_vertex_indices(self._island), int)
+        triangles = to_world(corners, self._floor)[indices.reshape(-1, 3)]
+        heights = triangles[:, :, 2] - self._height
+        near_us = (heights.min(axis=1) < _SAME_FLOOR) & (heights.max(axis=1) > -_SAME_FLOOR)
+        triangles, heights = triangles[near_us], heights[near_us]  # stairs lead to other floors
+        level = np.abs(heights).max(axis=1) < _SAME_FLOOR / 2
+        cells = np.round(((triangles[:, :, :2] - corner) / RESOLUTION - 0.5) * _SUBCELLS)
+        inside, near = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
+        for points, is_level in zip(cells.astype(np.int32), level):
+            cv2.fillConvexPoly(inside if is_level else near, points, 1, shift=_SUBCELL_BITS)
+        sure = cv2.erode(inside, _AROUND, borderType=cv2.BORDER_CONSTANT, borderValue=0)
+        sure &= ~cv2.dilate(near, _AROUND) & 1
+        unclear = cv2.dilate(inside | near, _AROUND) & ~sure & 1
+        return sure.astype(bool), unclear.astype(bool)
 
     def sample(self, rng: np.random.Generator) -> tuple[float, float]:
         """Draw a place, all equally likely. Raises SceneError where none is found."""

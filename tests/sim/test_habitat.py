@@ -10,7 +10,7 @@ import json
 import math
 from types import SimpleNamespace
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from ipt_ros.geometry import (
     matrix_from_quaternion,
@@ -306,6 +306,14 @@ class Island:
     def try_step_no_sliding(self, start, end):
         return self._clamped(end)
 
+    def build_navmesh_vertices(self, island_index):
+        xmin, ymin, xmax, ymax = self.bounds
+        return list(to_habitat([(x, y, self.offset) for x, y in (
+            (xmin, ymin), (xmax, ymin), (xmax, ymax), (xmin, ymax))], self.floor))
+
+    def build_navmesh_vertex_indices(self, island_index):
+        return [0, 1, 2, 0, 2, 3]
+
     def seed(self, number):
         self.rng = np.random.default_rng(number)
 
@@ -338,6 +346,16 @@ class TestNavmesh:
         assert (columns.min(), columns.max()) == (20, 79)  # x from -1 to 2
         assert (rows.min(), rows.max()) == (10, 39)  # y from -0.5 to 1
         assert grid.sum() == 60 * 30
+
+    @settings(max_examples=20, deadline=None)
+    @given(st.floats(-1.5, -0.2), st.floats(-1.5, -0.2), st.floats(0.2, 1.5), st.floats(0.2, 1.5))
+    def test_every_cell_is_what_its_middle_is(self, xmin, ymin, xmax, ymax):
+        """The grid asks only near the edges of the mesh; the answer is the same everywhere."""
+        floor = NavmeshFloor(Island((xmin, ymin, xmax, ymax), 0.7, 0.05), (0.0, 0.0), 0.7)
+        grid, (x0, y0), step = floor.grid((-1.0, -1.3, 1.2, 1.1))
+        for row, column in np.ndindex(grid.shape):
+            place = (x0 + (column + 0.5) * step, y0 + (row + 0.5) * step)
+            assert (place in floor) == grid[row, column]
 
     def test_samples_are_navigable_and_spread_out(self, floor):
         rng = np.random.default_rng(0)
