@@ -2,6 +2,7 @@
 """Single examples from a data set of ours or of somebody else, without reading all of it."""
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from ipt_ros.spatial import Example
@@ -16,6 +17,9 @@ from ipt_training.datasets.published import (
 from ipt_training.store import example_from_row, SCHEMA, split_of_shard
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
+
+_FEW = 8  # rows in memory at a time: some data sets have images of megabytes
 
 
 @dataclass(frozen=True)
@@ -42,19 +46,24 @@ class Shard:
             columns = (
                 [name for name in SCHEMA.names if name not in ('class_list', 'depth_list')]
                 if self.layout is None else self.layout.wanted(file.schema_arrow))
-            offset = index
-            for group in range(file.num_row_groups):
-                rows = file.metadata.row_group(group).num_rows
-                if offset < rows:
-                    table = file.read_row_group(group, columns=columns)
-                    (cells,) = table.slice(offset, 1).to_pylist()
-                    break
-                offset -= rows
-            else:
+            cells = _row(file, index, columns)
+            if cells is None:
                 raise IndexError(f"'{self.path}' has no row {index}")
         if self.layout is None:
             return example_from_row(cells)
         return self.layout.read(Row(self.path, index, cells))
+
+
+def _row(file: pq.ParquetFile, index: int, columns: list[str]) -> dict | None:
+    """Return the cells of one row without decoding those after it."""
+    for group in range(file.num_row_groups):
+        rows = file.metadata.row_group(group).num_rows
+        if index < rows:
+            batches = file.iter_batches(_FEW, row_groups=[group], columns=columns)
+            batch = next(islice(batches, index // _FEW, None))
+            return batch.slice(index % _FEW, 1).to_pylist()[0]
+        index -= rows
+    return None
 
 
 def list_shards(path: Path, layout: str | None = None) -> list[Shard]:

@@ -3,7 +3,8 @@
 Which split an example belongs to: that of the place it shows, never one of its own.
 
 A place is drawn into a split by a hash of its name, so that it is in the same split of every data
-set, whatever the seed, the number of examples or the simulator; two data sets can be joined. Rooms
+set with the same shares, whatever the seed, the number of examples or the simulator; two data sets
+can be joined. Rooms
 from EVALUATION_SEED on are what checkpoints are evaluated on, and always in the test split.
 """
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Let tests of this folder import what draws examples from thin air, and what writes bags."""
+"""Let tests of this folder import what draws examples, what writes bags, and a plain simulator."""
 
 from pathlib import Path
 import sys
 
 _HERE = Path(__file__).parent
-sys.path[:0] = [str(_HERE), str(_HERE.parent / 'mining')]
+sys.path[:0] = [str(_HERE), str(_HERE.parent), str(_HERE.parent / 'mining')]

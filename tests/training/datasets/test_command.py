@@ -16,8 +16,8 @@ from ipt_training.datasets.build import build, Plan
 from ipt_training.datasets.command import main, with_variants
 from ipt_training.datasets.options_file import load_options
 from ipt_training.datasets.reading import list_shards, sample
-from ipt_training.datasets.simulated import largest_picture, SimulatedScenes, unit_size
-from ipt_training.examples import EVALUATION_SEED, ExampleOptions
+from ipt_training.datasets.simulated import largest_picture
+from ipt_training.examples import ExampleOptions
 from ipt_training.store import save_shard
 import numpy as np
 import pyarrow as pa
@@ -155,10 +155,6 @@ def test_options_that_make_no_sense_are_named(tmp_path, text, message, capsys):
     assert not (tmp_path / 'set').exists()
 
 
-def test_a_few_examples_do_not_cost_a_large_unit():
-    assert unit_size(20_000, 3) == 40 and unit_size(6, 3) == 1 and unit_size(96, 2) == 6
-
-
 def test_a_full_disk_is_said_with_what_to_do(monkeypatch, tmp_path, capsys):
     def full(*arguments):
         raise OSError(28, 'No space left on device', str(tmp_path / 'set'))
@@ -174,14 +170,6 @@ def test_variants_go_to_the_tasks_that_have_them():
     assert with_variants(ExampleOptions(), ('pet',), '') == ExampleOptions()
     both = with_variants(ExampleOptions(), ('pet', 'mvc'), 'with_arrow,no_arrow')
     assert both.pet_variants == ('no_arrow', 'with_arrow')
-
-
-def test_training_scenes_end_where_evaluation_begins():
-    source = SimulatedScenes(('pet',), EVALUATION_SEED - 100, unit=10)
-    units = list(source.streams()['pet'])
-    assert [unit.work['start'] for unit in units] == [0, 10, 20, 30, 40]
-    beyond = SimulatedScenes(('pet',), EVALUATION_SEED, unit=10).streams()['pet']
-    assert next(iter(beyond)).number == 0
 
 
 class Seen(HTMLParser):
