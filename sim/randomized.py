@@ -78,6 +78,11 @@ class RandomizedSimulator:
         """Where the robot is."""
         return self._sim.pose
 
+    @property
+    def scene_name(self) -> str:
+        """Name of the present scene; AttributeError with a backend that knows seeds only."""
+        return self._sim.scene_name
+
     def reset(self, seed: int) -> None:
         """Build the scene of this seed, with the looks and cameras that it has here."""
         before = self._scene

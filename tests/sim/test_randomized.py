@@ -432,6 +432,19 @@ def test_a_backend_that_cannot_change_looks_is_named_once_and_used(bare, caplog)
     assert not caplog.records
 
 
+def test_a_scene_has_the_name_that_its_backend_gives_it(bare):
+    class Named:
+        """The same simulator, with names for scenes."""
+
+        scene_name = 'apartment_1'
+
+        def __getattr__(self, name):
+            return getattr(bare, name)
+
+    assert over(Named(), {}).scene_name == 'apartment_1'
+    assert not hasattr(over(bare, {}), 'scene_name')
+
+
 def test_a_file_that_cannot_be_used_starts_no_simulator(tmp_path):
     with pytest.raises(RandomizationError, match=r'none\.yaml'):
         make_simulator(randomization=tmp_path / 'none.yaml')
