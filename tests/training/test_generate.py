@@ -10,7 +10,7 @@ from pathlib import Path
 from ipt_ros.geometry import PinholeCamera, Pose2D
 from ipt_ros.spatial import Example, TASKS
 from ipt_sim import make_simulator, RenderingUnavailableError
-from ipt_sim.protocol import CameraSpec
+from ipt_sim.protocol import CameraSpec, SceneObject
 from ipt_training.examples import (
     EVALUATION_SEED,
     ExampleOptions,
@@ -18,9 +18,11 @@ from ipt_training.examples import (
     generate_example,
     scene_seeds,
 )
-from ipt_training.examples.counting import wanted_counts
+from ipt_training.examples.counting import counting_example, wanted_counts
+from ipt_training.examples.scene import Scene
 from ipt_training.generate import generate, main
 from ipt_training.store import load_examples, StoreError
+from ipt_training.verification import verify_example
 import numpy as np
 import pytest
 
@@ -312,6 +314,30 @@ def test_a_cropped_map_is_the_area_around_the_cameras_inside_the_room(variant):
         turned = (corners - chart['center']) @ np.array([[c, -s], [s, c]])
         assert np.abs(turned).max() == pytest.approx(chart['size'] / 2, abs=1e-3)
     assert checked
+
+
+def test_part_of_a_house_is_counted_where_the_house_has_more():
+    """Three chairs in this room and four in the next, which neither views nor map show."""
+    def item(key: int, name: str, x: float, y: float, size) -> SceneObject:
+        return SceneObject(key, name, (x, y, size[2] / 2), size, 0.0, 'red')
+
+    here = [(2.1, -0.9), (2.1, 0.9), (1.2, 1.6)]
+    there = [(-2.2, y) for y in (-1.5, -0.5, 0.5, 1.5)]
+    chairs = [item(10 + k, 'chair', *place, (0.4, 0.4, 0.6))
+              for k, place in enumerate([*here, *there])]
+    sim = box_world.BoxWorld([*chairs, item(20, 'partition', 0.0, 0.0, (0.1, 5.0, 2.4))])
+    options = replace(
+        SMALL, heading_jitter=0.0, map_crop=True, mvc_single_view=True, mvc_tries=12,
+        mvc_padding={'rotation': 2.0, 'multi_camera': 2.0})
+    scene = Scene(sim, 0)
+    made = [counting_example(scene, np.random.default_rng(seed), 0, options, Counter(), wanted=3)
+            for seed in range(3)]
+    made = [example for example in made if example is not None]
+    assert made
+    for example in made:
+        assert example.questions[0].metadata['category'] == 'chair'
+        assert example.questions[0].answer_choice == '3'
+        assert verify_example(example) in ([], ['one view shows all of them'])
 
 
 def test_rare_answers_are_looked_for_first_more_often():

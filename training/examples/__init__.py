@@ -99,6 +99,9 @@ class ExampleSource:
             fitting = [seed for seed in seeds if wanted in self._counts[seed]]
             if not fitting:
                 self.rejections[f'mvc: no scene of the block has {wanted} of a kind'] += 1
+            # Of a whole house with more of a kind, what is seen from one place may be as many.
+            fitting += [seed for seed in seeds if seed not in fitting
+                        and max(self._counts[seed], default=0) > wanted]
             yield from ((seed, wanted) for seed in fitting)
 
     def _at(self, seed: int) -> Scene:

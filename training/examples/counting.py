@@ -52,7 +52,7 @@ def counting_example(
     ``rejections`` says why.
     """
     variant = MVC.variants[goal % len(MVC.variants)]
-    if wanted not in counts_in(scene):
+    if max(counts_in(scene), default=0) < wanted:
         rejections[f'mvc: no class has {wanted} in the scene'] += 1
         return None
     rings = _rings(scene, rng, variant, options)
