@@ -4,5 +4,7 @@
 from pathlib import Path
 import sys
 
+# This folder is not called as the package under test is: on this path, it would pass for the
+# library `datasets`, which others look for.
 _HERE = Path(__file__).parent
 sys.path[:0] = [str(_HERE), str(_HERE.parent), str(_HERE.parent / 'mining')]
