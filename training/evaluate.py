@@ -58,6 +58,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--n', type=int, default=300, help='questions a task')
     parser.add_argument('--seed', type=int, default=EVALUATION_SEED,
                         help=f'of the scenes; at least {EVALUATION_SEED}')
+    parser.add_argument('--scenes', type=Path, metavar='DIR',
+                        help='where scenes are kept once they are made, to be used again for '
+                             'other checkpoints (default: the results folder)')
     parser.add_argument('--workers', type=int, default=2, help='processes that make scenes')
     parser.add_argument('--data', type=Path, metavar='PATH',
                         help='ask about a folder of parquet files (ours or of a published layout) '
@@ -116,7 +119,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     try:
-        results = evaluate(plan_from(parser, options, options.checkpoint), options.out)
+        results = evaluate(plan_from(parser, options, options.checkpoint), options.out,
+                           options.scenes)
     except (BagelError, StoreError, SpatialError, EvaluationError) as error:
         parser.exit(1, f'ipt evaluate: {error}\n')
     print(table(results))

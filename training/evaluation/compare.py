@@ -194,7 +194,8 @@ def _evaluated(parser: argparse.ArgumentParser, options: argparse.Namespace, giv
     """Return a results folder: the given one, or one made from the given checkpoint."""
     if _is_results(Path(given)):
         return Path(given)
-    evaluate(plan_from(parser, options, given), out, scenes=options.out)
+    evaluate(plan_from(parser, options, given), out,
+             scenes=options.scenes or options.out)
     return out
 
 

@@ -6,7 +6,6 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 import platform
 
-import ipt_ros
 from ipt_ros.bagel import Bagel
 from ipt_ros.spatial import Example
 from ipt_ros.spatial.imagined import agreement
@@ -78,7 +77,6 @@ class Plan:
             'options': asdict(self.options),
             'device': device,
             'torch': torch.__version__,
-            'ipt_ros': ipt_ros.__version__,
             'python': platform.python_version(),
         }
 

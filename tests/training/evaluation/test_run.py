@@ -9,7 +9,7 @@ import shutil
 from ipt_ros import cli
 from ipt_ros.spatial import Question
 from ipt_training import evaluate as command
-from ipt_training.evaluation import compare, report
+from ipt_training.evaluation import compare, report, sources
 from ipt_training.evaluation.modes import MODES
 from ipt_training.store import save_shard
 import pytest
@@ -85,6 +85,27 @@ def test_several_imaginations_a_question(run, imagines, tmp_path):
     path = next((tmp_path / 'out').glob('records-*/mvc.imagine.jsonl'))
     first = json.loads(path.read_text().splitlines()[0])
     assert len(first['samples']) == 3 and 0 <= first['agreement'] <= 1
+
+
+def test_scenes_are_made_once_for_several_checkpoints(
+        checkpoint, imagines, tmp_path, example, monkeypatch):
+    made = []
+
+    def generate(tasks, number, seed, folder, workers, shard_size):
+        path = folder / tasks[0] / '00000.parquet'
+        if not path.exists():  # what is there stays, as with the real one
+            made.append((tasks, seed))
+            save_shard(path, [example(seed + k) for k in range(number)])
+
+    monkeypatch.setattr(sources, 'generate', generate)
+    for out in ('one', 'two'):
+        assert command.main([
+            '--checkpoint', str(checkpoint), '--tasks', 'mvc', '--modes', 'answer', '--n', '3',
+            '--reference-n', '2', '--scenes', str(tmp_path / 'scenes'), '--out',
+            str(tmp_path / out)]) == 0
+    assert made == [(['mvc'], 1_000_000), (['mvc'], 0)]
+    (row,) = compare.compare_folders(tmp_path / 'one', tmp_path / 'two')['mvc'].values()
+    assert row['n'] == 3
 
 
 class Checker(HTMLParser):
