@@ -39,7 +39,6 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 from tf2_msgs.msg import TFMessage
 
-DOMAIN = 62
 PATIENCE = 240.0  # seconds until a test gives up on an answer; machines may be busy
 YAWS = {'front': 0.0, 'left': np.pi / 2, 'back': np.pi, 'right': -np.pi / 2}
 SIZE = 64
@@ -76,9 +75,9 @@ class Camera:
 class Bench:
     """Cameras, transforms and a client, spinning in a thread."""
 
-    def __init__(self):
+    def __init__(self, domain: int):
         self.context = rclpy.Context()
-        rclpy.init(context=self.context, domain_id=DOMAIN)
+        rclpy.init(context=self.context, domain_id=domain)
         self.node = rclpy.create_node('bench', namespace='/ipt', context=self.context)
         self.cameras = {name: Camera() for name in YAWS}
         self._outputs = {
@@ -221,13 +220,12 @@ def _waiter(future) -> Waiter:
 
 def environment() -> dict[str, str]:
     """Return the surroundings of every process of these tests: two cores are shared by all."""
-    return graph_environment(
-        {**os.environ, 'ROS_DOMAIN_ID': str(DOMAIN), 'OMP_NUM_THREADS': '1'})
+    return graph_environment({**os.environ, 'OMP_NUM_THREADS': '1'})
 
 
 @pytest.fixture(scope='module')
-def bench():
-    bench = Bench()
+def bench(ros_domain):
+    bench = Bench(ros_domain)
     yield bench
     bench.close()
 
