@@ -131,13 +131,17 @@ def _passes_by(scene: Scene, wish: _Wish, path: FloorPath, options: ExampleOptio
     """Tell whether by geometry alone there are objects in sight, and enough that are not."""
     pose = wish.look(path)
     items = [item for item in scene.objects.values() if item.name not in _NO_OBJECTS]
-    offset = np.array([item.position[:2] for item in items]).reshape(-1, 2) - (pose.x, pose.y)
+    places = np.array([item.position[:2] for item in items]).reshape(-1, 2)
+    offset = places - (pose.x, pose.y)
     c, s = math.cos(pose.yaw), math.sin(pose.yaw)
     ahead, left = offset @ (c, s), offset @ (-s, c)
     near = np.hypot(ahead, left) < options.pt_max_distance
     in_sight = near & (ahead > 0.3) & (np.abs(left) < _IN_FRAME * ahead)
+    if wish.variant != 'td_ego_dir':  # what hangs on a wall does not show on the map
+        floor = np.array([item.size[0] * item.size[1] for item in items])
+        near &= floor >= options.min_map_area * options.pt_map_size ** 2
     names = np.array([item.name for item in items])
-    return bool(in_sight.any()) and (
+    return bool((in_sight & near).any()) and (
         len(set(names[near]) - set(names[in_sight])) >= DISTRACTORS)
 
 
