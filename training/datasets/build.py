@@ -19,12 +19,12 @@ from concurrent.futures.process import BrokenProcessPool
 import contextlib
 from dataclasses import dataclass, field
 import fcntl
+from importlib.metadata import version
 import json
 import multiprocessing
 from pathlib import Path
 import shutil
 
-import ipt_ros
 from ipt_training.datasets.card import CARD, finish_card, make_card
 from ipt_training.datasets.packing import count_rows, Packer
 from ipt_training.datasets.splits import SHARES
@@ -79,7 +79,7 @@ class Plan:
             'shares': dict(self.shares),
             'shard_size': self.shard_size,
             'source': self.source.describe(),
-            'ipt_ros': ipt_ros.__version__,
+            'ipt_ros': version('ipt_ros'),
         }))
 
 
