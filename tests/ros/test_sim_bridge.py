@@ -15,6 +15,7 @@ from ipt_interfaces.srv import GroundTruth, Reset, Teleport
 from ipt_ros.geometry import OPTICAL_IN_BODY, PinholeCamera, Pose2D
 from ipt_ros.graph import graph_environment, node_command
 from ipt_ros.ros.images import to_depth, to_rgb
+from ipt_ros.ros.messages import orthographic
 from ipt_ros.ros.transforms import nanoseconds
 from ipt_sim import make_simulator
 import numpy as np
@@ -327,6 +328,8 @@ def test_room_from_above_is_told_to_late_joiners_after_every_reset(scene):
         np.testing.assert_array_equal(to_rgb(picture), frame.rgb)
         assert picture.header.frame_id == info.header.frame_id == 'top_down_optical_frame'
         assert (info.width, info.height) == (512, 512)
+        assert orthographic(info).metres_per_pixel == pytest.approx(
+            frame.intrinsics.metres_per_pixel)
         scene.fresh('/ipt/odom')  # frames that were sent before have arrived
         np.testing.assert_allclose(
             scene.transforms.lookup('map', 'top_down_optical_frame'), frame.world_from_optical,
