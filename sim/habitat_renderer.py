@@ -159,7 +159,7 @@ def sensor_spec(habitat_sim: Any, uuid: str, kind: str, lens: Lens) -> Any:
     spec = habitat_sim.CameraSensorSpec()
     spec.uuid = uuid
     spec.sensor_type = getattr(habitat_sim.SensorType, kind)
-    spec.resolution = [lens.height, lens.width]
+    spec.resolution = [int(lens.height), int(lens.width)]
     spec.position = [0.0, 0.0, 0.0]
     spec.orientation = [0.0, 0.0, 0.0]
     spec.near, spec.far = NEAR, FAR

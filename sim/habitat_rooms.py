@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Our generated rooms, drawn by Habitat: exported when they are first asked for."""
 
+from collections import deque
 from collections.abc import Callable, Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -13,6 +14,8 @@ from ipt_sim.protocol import CameraSpec
 from ipt_sim.scenes.model import Scene
 from ipt_sim.scenes.room import generate_scene
 
+_KEPT = 20  # rooms on disk; more than one, since a reset that fails returns to the last one
+
 
 class HabitatRooms(HabitatSimulator):
     """
@@ -24,6 +27,7 @@ class HabitatRooms(HabitatSimulator):
     def __init__(self, cameras: Sequence[CameraSpec] | None = None, **options):
         super().__init__('', '', cameras, **options)
         self._folder = TemporaryDirectory(prefix='ipt_rooms_')
+        self._exported: deque[str] = deque()
         self._change: Callable[[Scene], Scene] | None = None
 
     def restyle(self, change: Callable[[Scene], Scene] | None) -> None:
@@ -49,4 +53,12 @@ class HabitatRooms(HabitatSimulator):
         stage = stage_file(folder, name)
         if not stage.is_file():
             export_scene(scene, folder, name)
+            self._exported.append(name)
+            if len(self._exported) > _KEPT:
+                _remove(folder, self._exported.popleft())
         return SceneSource(str(stage), file=stage)
+
+
+def _remove(folder: Path, name: str) -> None:
+    for path in (*folder.glob(f'stages/{name}.*'), *folder.glob(f'truth/{name}.*')):
+        path.unlink()

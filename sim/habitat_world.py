@@ -58,6 +58,7 @@ class HabitatWorld:
         self.source: SceneSource | None = None
         self.renderer: HabitatRenderer | None = None
         self.annotations: list[Annotation] = []
+        self._known: dict[SceneSource, list[Annotation]] = {}
 
     @property
     def pathfinder(self) -> Any:
@@ -83,7 +84,10 @@ class HabitatWorld:
             raise SceneError(f'Habitat cannot load {source.scene_id}: {error}') from error
         _CONTEXT.remember()
         self._scenes += 1
-        self.annotations = read_annotations(self._simulator)
+        # habitat_sim measures the boxes of objects while it reads a semantic mesh, and reads each
+        # mesh once: on a second visit the boxes are empty.
+        annotations = read_annotations(self._simulator)
+        self.annotations = self._known.setdefault(source, annotations)
         self._prepare_navmesh(source)
         self.renderer = HabitatRenderer(self._habitat_sim, self._simulator, _CONTEXT)
         self.source = source
@@ -173,6 +177,7 @@ class HabitatWorld:
         """Free what habitat_sim holds; the next scene starts it again."""
         simulator, self._simulator = self._simulator, None
         self._scenes = 0
+        self._known.clear()
         self.source = self.renderer = None
         if simulator is not None:
             _CONTEXT.restore()

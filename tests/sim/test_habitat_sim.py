@@ -2,6 +2,7 @@
 """The Habitat backend against the real habitat_sim: skipped where it is not installed."""
 
 import json
+from pathlib import Path
 import subprocess
 import sys
 
@@ -105,12 +106,12 @@ def test_a_scene_without_truth_is_understood_from_habitat_s_own_semantics(datase
     """Without our notes the backend has to find floor, start, objects and boxes by itself."""
     stages = tmp_path / 'elsewhere' / 'stages'
     stages.mkdir(parents=True)
-    name = room_name(SEEDS[0])
-    for path in (dataset.parent / 'stages').glob(f'{name}*'):
+    for path in (dataset.parent / 'stages').iterdir():
         (stages / path.name).write_bytes(path.read_bytes())
+    scene = ','.join(str(stages / f'{room_name(seed)}.stage_config.json') for seed in SEEDS)
     truth = {item.id: item for item in room_truth(generate_scene(SEEDS[0])).objects}
-    with make_simulator('habitat', scene=str(stages / f'{name}.stage_config.json')) as sim:
-        sim.reset(11)
+    with make_simulator('habitat', scene=scene) as sim:
+        sim.reset(10)
         start = sim.pose
         assert sim.is_navigable(start.x, start.y)
         frame = sim.render('front')
@@ -126,8 +127,11 @@ def test_a_scene_without_truth_is_understood_from_habitat_s_own_semantics(datase
         np.testing.assert_allclose(heights + frame.world_from_optical[2, 3], 0.0, atol=0.02)
         sim.reset(12)
         assert sim.pose != start
-        sim.reset(11)
+        sim.reset(11)  # the other room, then this one again
+        assert sim.scene_name == room_name(SEEDS[1])
+        sim.reset(10)
         assert sim.pose == start
+        assert sim.objects() == [objects[number] for number in sorted(objects)]
 
 
 def test_a_scene_without_semantics_can_be_seen_but_not_asked(dataset, tmp_path):
@@ -166,6 +170,17 @@ def test_a_robot_too_large_for_the_room_is_told_so(dataset):
                         robot_radius=5.0) as sim:
         with pytest.raises(SceneError, match='navigable'):
             sim.reset(0)
+
+
+def test_rooms_do_not_pile_up_on_disk(habitat_sim):
+    with make_simulator('habitat') as sim:
+        folder = Path(sim._folder.name)
+        for seed in range(22):
+            sim.reset(seed)
+        assert len(list(folder.glob('truth/*'))) == 20
+        sim.reset(0)  # gone in the meantime
+        assert sim.render('front').rgb.any()
+    assert not folder.exists()
 
 
 def test_another_look_keeps_geometry_and_classes(habitat_sim):
