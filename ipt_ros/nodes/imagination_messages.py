@@ -2,7 +2,7 @@
 """Between the imagination node's messages and the plain data of `ipt_ros.imagination`."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 import math
 
 from builtin_interfaces.msg import Duration
@@ -59,13 +59,15 @@ class Plan:
     cameras: their names, () for all. on_map: the view from above instead. check(longest question
     in bytes): raise for what is wrong with the request whatever the cameras see. make(base_from):
     return the request, with positions in the base frame of an observation. Both raise
-    ImaginationError, make TransformError, too.
+    ImaginationError, make TransformError, too. target, path: what a question is about, as asked.
     """
 
     cameras: Sequence[str]
     check: Callable[[int], None]
     make: Callable[[BaseFrom], Request]
     on_map: bool = False
+    target: PointStamped = field(default_factory=PointStamped)
+    path: Path = field(default_factory=Path)
 
 
 def ask_plan(message: Ask.Request | Imagine.Goal) -> Plan:
@@ -94,7 +96,7 @@ def ask_plan(message: Ask.Request | Imagine.Goal) -> Plan:
             return replace(asked, path=points[:, :2].tolist())
         return asked
 
-    return Plan(asked.cameras, check, make, on_map=walked)
+    return Plan(asked.cameras, check, make, walked, message.target, message.path)
 
 
 def view_plan(target: PoseStamped, camera: str, seed: int) -> Plan:
@@ -154,9 +156,10 @@ def phases(seconds: Mapping[str, float]) -> list[Phase]:
 class Replies:
     """Builds the messages of one result: they share model, observation and frames."""
 
-    def __init__(self, result: Result, observation: Observation, base_frame: str, model_id: str,
-                 frame_prefix: str, seconds: Mapping[str, float]):
+    def __init__(self, plan: Plan, result: Result, observation: Observation, base_frame: str,
+                 model_id: str, frame_prefix: str, seconds: Mapping[str, float]):
         """`seconds`: all phases, those of the node included."""
+        self._plan = plan
         self._result = result
         self._model_id = model_id
         self._prefix = frame_prefix
@@ -183,6 +186,7 @@ class Replies:
         if answer is not None:
             message.question, message.choices = answer.question, list(answer.choices)
             message.task, message.mode, message.text = answer.task, answer.mode, answer.text
+            message.target, message.path = self._plan.target, self._plan.path
             message.letter, message.index = answer.letter, answer.index
             message.confidence = answer.confidence
             message.choice_probabilities = list(answer.probabilities)

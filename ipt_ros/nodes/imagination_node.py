@@ -326,7 +326,7 @@ class ImaginationNode(LifecycleNode):
         try:
             result, observation = await self._work(plan, handle, seconds)
             replies = Replies(
-                result, observation, self._settings.base_frame, self._imagination.model_id,
+                plan, result, observation, self._settings.base_frame, self._imagination.model_id,
                 self._settings.imagined_frame_prefix, seconds)
             self._publish(replies, answered=result.answer is not None)
             self._show_cameras(replies, observation.stamp)

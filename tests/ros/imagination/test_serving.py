@@ -108,6 +108,7 @@ def test_perspective_taking_marks_the_target(active):
     assert response.success, response.message
     assert (response.answer.task, response.answer.mode) == ('pet', 'imagine')
     assert [e.camera for e in response.answer.evidence] == ['front']
+    assert response.answer.target == target(3, 0.5)
     marked = to_rgb(response.inputs[0])
     changed = (marked != active.pictures['front']).any(axis=2)
     v, u = np.argwhere(changed).mean(axis=0)
