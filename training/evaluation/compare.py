@@ -9,12 +9,12 @@ from pathlib import Path
 from ipt_ros.bagel import BagelError
 from ipt_ros.spatial.errors import SpatialError
 from ipt_training.evaluate import add_options, plan_from
-from ipt_training.store import StoreError
+from ipt_training.store import StoreError, write_json
 import numpy as np
 
 from .errors import EvaluationError
 from .images import MEASURES
-from .records import judged, read_json, Record, RecordFolder, right, RUN, write_json
+from .records import judged, read_json, Record, RecordFolder, right, RUN
 from .run import evaluate
 from .statistics import bootstrap_interval, holm, mcnemar_exact, ratio_interval
 from .tables import number_range, share, text_table

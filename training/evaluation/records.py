@@ -18,6 +18,7 @@ from typing import Any
 import cv2
 from ipt_ros.pictures import png
 from ipt_ros.spatial import Example, Question
+from ipt_training.store import write_json
 import numpy as np
 
 from .errors import EvaluationError
@@ -159,10 +160,3 @@ def read_json(path: Path) -> dict:
     if not isinstance(content, dict):
         raise EvaluationError(f"'{path}' holds no JSON object; run ipt evaluate again")
     return content
-
-
-def write_json(path: Path, content: dict) -> None:
-    """Write JSON that people read too; the file appears whole or not at all."""
-    draft = path.with_suffix('.partial')
-    draft.write_text(json.dumps(content, indent=1, allow_nan=False) + '\n', encoding='utf-8')
-    os.replace(draft, path)

@@ -32,7 +32,8 @@ _MEASURES = {
     'psnr': 'PSNR (dB)', 'ssim': 'SSIM', 'perceptual': "distance in the model's image features"}
 _CONFIDENCES = {
     'probability': 'probability of the answer', 'agreement': 'agreement of imaginations',
-    'mean_probability': 'probability, mean over imaginations'}
+    'mean_probability': 'probability, mean over imaginations',
+    'image_agreement': 'agreement of imagined images'}
 _LEAD = (
     'Questions that the model was not trained on, asked one by one in every mode. Intervals are '
     'at 95 %: of shares of questions by Wilson, all others by a seeded bootstrap over questions. '

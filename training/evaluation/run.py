@@ -9,6 +9,7 @@ import platform
 from ipt_ros.bagel import Bagel
 from ipt_ros.spatial import Example
 from ipt_ros.spatial.imagined import agreement
+from ipt_training.store import write_json
 import numpy as np
 import torch
 from tqdm import tqdm
@@ -26,7 +27,6 @@ from .records import (
     RecordFolder,
     RESULTS,
     RUN,
-    write_json,
 )
 from .sources import DataSource, SceneSource
 from .summary import summarise

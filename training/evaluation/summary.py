@@ -70,11 +70,12 @@ def calibrations(records: Sequence[Record]) -> dict[str, dict]:
     Return the calibration of every confidence that there is.
 
     ``probability``: the model's belief in its first answer. With several samples a question also
-    ``agreement``, the share of them that gave the commonest answer, and ``mean_probability``, the
-    belief averaged over them in its likeliest choice. Each is held against the answer that it is
-    about.
+    ``agreement``, the share of them that gave the commonest answer, ``mean_probability``, the
+    belief averaged over them in its likeliest choice, and ``image_agreement``, how alike their
+    images are (`ipt_ros.spatial.imagined.agreement`). Each is held against the answer that it is
+    about, the last one against the first answer.
     """
-    first, voted, averaged = [], [], []
+    first, voted, averaged, alike = [], [], [], []
     for record in records:
         truth, samples = record['truth'], record['samples']
         beliefs = [sample['probabilities'] for sample in samples]
@@ -83,7 +84,10 @@ def calibrations(records: Sequence[Record]) -> dict[str, dict]:
             letter, share = vote([sample['letter'] for sample in samples], beliefs)
             voted.append((share, letter == truth))
             averaged.append(_belief('', np.mean(beliefs, axis=0), truth))
-    kinds = {'probability': first, 'agreement': voted, 'mean_probability': averaged}
+        if record['agreement'] is not None:
+            alike.append((record['agreement'], record['letter'] == truth))
+    kinds = {'probability': first, 'agreement': voted, 'mean_probability': averaged,
+             'image_agreement': alike}
     return {name: calibration(*zip(*pairs)) for name, pairs in kinds.items() if pairs}
 
 

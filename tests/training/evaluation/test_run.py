@@ -79,7 +79,8 @@ def test_other_questions_of_the_same_run_join_its_results(run, imagines):
 def test_several_imaginations_a_question(run, imagines, tmp_path):
     row = run('--modes', 'imagine', '--samples', '3')['mvc']['imagine']
     assert row['vote'] == {'k': 3, 'accuracy': 0.6, 'ci95': row['ci95']}
-    assert set(row['calibration']) == {'probability', 'agreement', 'mean_probability'}
+    assert set(row['calibration']) == {
+        'probability', 'agreement', 'mean_probability', 'image_agreement'}
     # A thought has the seed of its question and sample, the answer the one after it.
     assert len({entry['seed'] for entry in imagines}) == (5 + 1) * 3
     path = next((tmp_path / 'out').glob('records-*/mvc.imagine.jsonl'))
@@ -143,8 +144,8 @@ def test_the_report_is_one_page_with_everything_in_it(run, imagines, tmp_path, c
     assert page.open == []
     # Two first ones, five best, five worst; an input, an imagined and a true picture each.
     assert page.seen.count('img') == (2 + 5 + 5) * 3
-    # Accuracy bars, a reliability diagram for answer and three for imagine.
-    assert page.seen.count('svg') == 1 + 1 + 3
+    # Accuracy bars, a reliability diagram for answer and four for imagine.
+    assert page.seen.count('svg') == 1 + 1 + 4
     for words in ('60.0%', 'SSIM', 'recall', 'ECE', 'AUROC', 'not picked', 'by vote', 'chance'):
         assert words in html
 

@@ -43,7 +43,7 @@ def test_confidence_is_that_of_the_answer_given():
 def test_votes_and_their_agreement_over_several_imaginations():
     samples = [{'letter': letter, 'probabilities': belief} for letter, belief in (
         ('B', [0.4, 0.6]), ('A', [0.9, 0.1]), ('A', [0.8, 0.2]))]
-    found = summarise([record('B', 'A', samples=samples)] * 2)
+    found = summarise([record('B', 'A', samples=samples, agreement=0.9)] * 2)
     assert found['accuracy'] == 0  # that of the first imagination
     assert found['vote']['k'] == 3 and found['vote']['accuracy'] == 1
     kinds = found['calibration']
@@ -51,6 +51,8 @@ def test_votes_and_their_agreement_over_several_imaginations():
     assert kinds['mean_probability']['confidence'] == pytest.approx(0.7)
     assert kinds['mean_probability']['accuracy'] == kinds['agreement']['accuracy'] == 1
     assert kinds['probability']['accuracy'] == 0
+    assert kinds['image_agreement']['confidence'] == pytest.approx(0.9)
+    assert kinds['image_agreement']['accuracy'] == 0
 
 
 def scores(imagined, mean_image):
