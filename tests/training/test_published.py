@@ -87,6 +87,19 @@ def test_perspective_rows_get_the_choices_that_the_release_forgot(tmp_path):
     assert first.metadata['scene'] == 'ProcTHOR_House_0809'
 
 
+@pytest.mark.parametrize(('cell', 'fits'), [
+    ("['Further', 'Closer']", True), ('Further, Closer', False), ('{"A": "Closer"}', False),
+    ('[1, 2]', False), ('[]', False)])
+def test_choices_may_be_a_list_in_a_text(tmp_path, cell, fits):
+    columns = pet_columns(1) | {'answer_choices': ([cell], pa.string())}
+    file = write(tmp_path / 'test.parquet', columns)
+    if fits:
+        assert one(file).questions[0].choices == ['Further', 'Closer']
+    else:
+        with pytest.raises(BadRowError, match="column 'answer_choices': expected a list of texts"):
+            list(load_published(file))
+
+
 def test_perspective_rows_with_the_arrow_are_asked_for_by_name(tmp_path):
     file = write(tmp_path / 'test.parquet', pet_columns(1))
     example = one(file, layout='pet_with_arrow')
@@ -143,6 +156,15 @@ def test_real_path_tracing_has_one_image_and_nothing_to_imagine(tmp_path):
     assert example.variant == 'td_path_arrow' and example.target is None
     assert 'left' in example.think
     assert len(example.images) == 1
+
+
+def test_other_questions_with_the_same_columns_do_not_pass_for_path_tracing(tmp_path):
+    columns = path_columns()
+    file = write(tmp_path / 'vqa.parquet', {
+        'image': columns['topdown_image'], 'answer': columns['answer'],
+        'choices': columns['choices'], 'question': (['What is in the picture?'], pa.string())})
+    with pytest.raises(BadRowError, match='expected a question about a waypoint'):
+        list(load_published(file))
 
 
 def mvc_columns(**changes) -> dict:

@@ -18,6 +18,7 @@ import numpy as np
 VARIANTS = (
     'td_ego_dir_arrow', 'td_ego_side_arrow', 'td_path_arrow', 'td_ego_dir', 'td_ego_side',
     'td_midpoint', 'dh_midpoint', 'td_path')
+_WAYPOINT = re.compile(r'waypoint|\bM\d\b', re.IGNORECASE)
 _IMAGE_TAG = re.compile(r'\s*<image_\d+>')
 
 
@@ -34,6 +35,10 @@ def _built(row: Row, images: list, kind: str) -> Example:
     choices = row.texts('choices')
     variant = _variant(row) or f'td_{kind}'
     text = row.text('question')
+    if not _WAYPOINT.search(text):
+        # Other data of images, questions and choices have such columns, too.
+        raise row.bad('question', 'a question about a waypoint', text,
+                      'question: not about a waypoint')
     described = row.cells.get('sideview_desc') or TASKS['pt'].think(
         np.random.default_rng(row.index), side_in(text))
     question = Question(

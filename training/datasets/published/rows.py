@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One row of somebody else's data set: cells by column name, errors that name the place."""
 
+import ast
 from collections.abc import Callable, Sequence
+import contextlib
 from dataclasses import dataclass
 import json
 from pathlib import Path
@@ -66,13 +68,14 @@ class Row:
             raise self.bad(column, 'a whole number', cell) from None
 
     def texts(self, column: str) -> list[str]:
-        """Return a list of texts, also from a text that holds one as JSON."""
+        """Return a list of texts, also from a text that holds one, as JSON or Python writes it."""
         cell = self.cells.get(column)
         if isinstance(cell, str):
             try:
                 cell = json.loads(cell)
             except json.JSONDecodeError:
-                raise self.bad(column, 'a JSON list of texts', cell) from None
+                with contextlib.suppress(ValueError, SyntaxError):
+                    cell = ast.literal_eval(cell)
         if not isinstance(cell, list) or not cell or not all(isinstance(t, str) for t in cell):
             raise self.bad(column, 'a list of texts', cell)
         return cell
