@@ -4,10 +4,12 @@
 from dataclasses import replace
 import math
 
+import cv2
 from ipt_ros.geometry import compose, OrthographicCamera, PinholeCamera, rotation_from_yaw_pitch
 from ipt_ros.imagination import AskRequest, Code, ImaginationError, Options, prepare, View
 from ipt_ros.spatial import FloorPath, mark_path
 from ipt_ros.spatial.path_marks import WAYPOINT_COLORS
+from ipt_sim import make_simulator, RenderingUnavailableError
 import numpy as np
 import pytest
 
@@ -94,6 +96,28 @@ def test_the_robot_s_marks_are_those_of_training():
         np.full((256, 256, 3), 90, np.uint8), camera, compose(LOOKING_DOWN, (1.0, 0.0, 3.0)),
         FloorPath(AHEAD))
     np.testing.assert_array_equal(image.images[0], direct)
+
+
+def test_a_simulated_room_looks_as_it_does_in_training():
+    """The part that a robot cuts out of the whole room, beside a render of that part alone."""
+    try:
+        sim = make_simulator('mujoco')
+    except RenderingUnavailableError as error:
+        pytest.skip(f'no simulator: {error}')
+    with sim:
+        sim.reset(5)
+        path = FloorPath([(-0.8, 0.2), (0.4, 0.6), (1.2, 0.0)])
+        room = sim.render_topdown((0.0, 0.0), 0.0, 6.5, 512)
+        part = sim.render_topdown((0.2, 0.3), 0.0, OPTIONS.path_map_size, 192)
+    robot = prepare([View('top_down', room.rgb, room.intrinsics, room.world_from_optical)],
+                    AskRequest(LEFT, path=path.points.tolist()), OPTIONS).images[0]
+    training = mark_path(part.rgb, part.intrinsics, part.world_from_optical, path)
+    one, other = (cv2.resize(image, (96, 96), interpolation=cv2.INTER_AREA).astype(int)
+                  for image in (robot, training))
+    difference = np.abs(one - other)
+    assert difference.mean() < 4 and np.percentile(difference, 95) < 25
+    # A pixel off would be seen.
+    assert difference.mean() < np.abs(np.roll(one, 1, axis=1) - other).mean() / 2
 
 
 def test_beyond_the_map_it_is_black():
