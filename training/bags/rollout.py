@@ -23,6 +23,7 @@ from ipt_training.bags.topics import check_cameras, COMPRESSED, find_cameras
 import numpy as np
 
 _FIXED_FRAMES = ('odom', 'map', 'world')
+_NAMELESS = ('bag', 'rosbag', 'rosbag2')
 _KEPT_FRAMES = 12  # decoded; whoever compares frames asks for the same ones again and again
 
 
@@ -97,6 +98,14 @@ class Rollout:
 
     def __len__(self) -> int:
         return len(self.frames)
+
+    @property
+    def name(self) -> str:
+        """The name of the recording: its folder's, or that of the folder around a mere 'bag'."""
+        folder = self.path.resolve()
+        if not folder.is_dir():
+            folder = folder.parent
+        return folder.parent.name if folder.name in _NAMELESS else folder.name
 
     def __iter__(self) -> Iterator[Frame]:
         """Read all frames; those that cannot be decoded are counted and left out."""

@@ -39,16 +39,19 @@ class Figures:
     offset_metres, offset_degrees: from the pose that was asked for to the true one. mark_metres:
     from where the robot truly got to what the simulator shows under the mark. target_colour: mean
     absolute difference, 0 to 255, of the mined target to the simulator's view from the pose that
-    was asked for; other_colour: to the view of another example, for comparison. map_*: the fused
-    map against the simulator's, where it is known: colour, height of surfaces (m), intersection
-    over union of what is occupied, share that is known. way_right: whether answers on free ways
-    are right.
+    was asked for; straight_colour: of those whose heading is off by 1 degree at most;
+    other_colour: to the view of another example, for comparison. drift_metres: what depth says of
+    odometry between the two views. map_*: the fused map against the simulator's, where it is
+    known: colour, height of surfaces (m), intersection over union of what is occupied, share that
+    is known. way_right: whether answers on free ways are right.
     """
 
     offset_metres: list[float] = field(default_factory=list)
     offset_degrees: list[float] = field(default_factory=list)
     mark_metres: list[float] = field(default_factory=list)
     target_colour: list[float] = field(default_factory=list)
+    straight_colour: list[float] = field(default_factory=list)
+    drift_metres: list[float] = field(default_factory=list)
     other_colour: list[float] = field(default_factory=list)
     map_known: list[float] = field(default_factory=list)
     map_colour: list[float] = field(default_factory=list)
@@ -120,6 +123,10 @@ class Comparison:
         figures.mark_metres.append(_metres_off(before, mined['mark'], reached, mined['floor_z']))
         truth = self._sim.render(self._spec(second), asked, instance=False).rgb
         figures.target_colour.append(_difference(example.target, truth))
+        if abs(offset['degrees']) <= 1:
+            figures.straight_colour.append(figures.target_colour[-1])
+        if mined['drift']:
+            figures.drift_metres.append(mined['drift']['metres'])
         if self._last_truth is not None and self._last_truth.shape == truth.shape:
             figures.other_colour.append(_difference(example.target, self._last_truth))
         self._last_truth = truth
@@ -213,7 +220,9 @@ def table(figures: Figures) -> str:
         ('true pose from the asked one (m)', figures.offset_metres),
         ('true heading from the asked one (deg)', figures.offset_degrees),
         ('what is under the X from the target (m)', figures.mark_metres),
+        ('drift between the views, by depth (m)', figures.drift_metres),
         ('mined target from the true view (0-255)', figures.target_colour),
+        ('  where the heading is off by 1 deg at most', figures.straight_colour),
         ('  another view from it, to compare', figures.other_colour),
         ('map: share of the room that is known', figures.map_known),
         ('map: colour where known (0-255)', figures.map_colour),
@@ -221,10 +230,10 @@ def table(figures: Figures) -> str:
         ('map: intersection over union, occupied', figures.map_iou),
         ('free way: answers that are right', figures.way_right),
     ]
-    lines = [f'{"":42}{"number":>8}{"mean":>9}{"median":>9}{"90 %":>9}{"largest":>9}']
+    lines = [f'{"":44}{"number":>8}{"mean":>9}{"median":>9}{"90 %":>9}{"largest":>9}']
     for name, values in rows:
         if values:
-            lines.append(f'{name:42}{len(values):8}' + ''.join(f'{v:9.3f}' for v in (
+            lines.append(f'{name:44}{len(values):8}' + ''.join(f'{v:9.3f}' for v in (
                 np.mean(values), np.median(values), np.percentile(values, 90), np.max(values))))
     return '\n'.join(lines)
 

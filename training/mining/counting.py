@@ -129,7 +129,7 @@ def _example(place: Place, track: Track, center: Pose2D, asked: list[Pose2D], fo
                     'size': options.map_size},
             'classes': classes,
             'mined': {
-                'bag': place.rollout.path.name,
+                'bag': place.rollout.name,
                 'segment': segment,
                 'frame': place.rollout.fixed_frame,
                 'cameras': [record.camera for record in records],

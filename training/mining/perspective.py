@@ -69,12 +69,12 @@ def _best_for(place: Place, track: Track, second: int, balance: _Balance,
     if not candidates:
         place.skipped['pet: no frame looks at this place from a quarter turn aside'] += 1
         return None
-    # Rare turns first, otherwise by chance.
+    # Rare turns first, then those nearest to a quarter turn, otherwise by chance.
     order = sorted(rng.permutation(len(candidates)),
-                   key=lambda k: balance.turns[candidates[k][1]])
+                   key=lambda k: (balance.turns[candidates[k][1]], candidates[k][2]))
     tried = 0
     for k in order:
-        first, turn = candidates[k]
+        first, turn, _ = candidates[k]
         if _is_known(track, first, second, balance, place):
             place.skipped['pet: like a pair that there is'] += 1
             continue
@@ -94,8 +94,12 @@ def _best_for(place: Place, track: Track, second: int, balance: _Balance,
     return None
 
 
-def _first_views(place: Place, track: Track, second: int) -> list[tuple[int, str]]:
-    """Return the frames that by geometry alone look at the place of another, and the turn."""
+def _first_views(place: Place, track: Track, second: int) -> list[tuple[int, str, int]]:
+    """
+    Return the frames that by geometry alone look at the place of another.
+
+    With each the turn, and in steps of 2 degrees by how much it misses a quarter.
+    """
     options = place.options
     target = track.positions[second]
     offset = target[:2] - track.positions[:, :2]
@@ -111,7 +115,7 @@ def _first_views(place: Place, track: Track, second: int) -> list[tuple[int, str
     difference = wrapped(track.yaws[second] - track.yaws)
     for turn in TURNS:
         off = np.abs(wrapped(difference - _quarter(turn)))
-        found += [(int(k), turn)
+        found += [(int(k), turn, int(off[k] / math.radians(2)))
                   for k in np.nonzero(fits & (off <= options.heading_tolerance))[0]]
     return found
 
@@ -180,7 +184,7 @@ def _example(place: Place, first: FrameRecord, second: FrameRecord, turn: str, b
             'target_pose': numbers(asked.x, asked.y, asked.yaw),
             **extra,
             'mined': {
-                'bag': place.rollout.path.name,
+                'bag': place.rollout.name,
                 'segment': first.segment,
                 'frame': place.rollout.fixed_frame,
                 'cameras': [first.camera, second.camera],

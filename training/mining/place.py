@@ -111,7 +111,7 @@ class Place:
         if self.options.scene:
             return self.options.scene
         truth = self.rollout.truth(record) if self.options.use_truth else None
-        return str(truth['scene']) if truth else self.rollout.path.stem
+        return str(truth['scene']) if truth else self.rollout.name
 
     def labels(self, record: FrameRecord) -> SceneLabels | None:
         """Return the simulator's objects in the frame of all poses, where the bag has them."""

@@ -107,6 +107,8 @@ def test_sqlite_bags_and_single_files_read_the_same(bag):
     path = bag(storage=StoragePlugin.SQLITE3)
     with read_rollout(path) as rollout, read_rollout(next(path.glob('*.db3'))) as single:
         assert len(rollout) == len(single) == NUMBER
+        # A folder called 'bag' says nothing; the one around it does.
+        assert rollout.name == single.name == path.parent.name
         one, other = rollout.load(rollout.frames[3]), single.load(single.frames[3])
         np.testing.assert_array_equal(one.rgb, other.rgb)
 
