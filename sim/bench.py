@@ -17,7 +17,7 @@ from pathlib import Path
 import platform
 import time
 
-from ipt_sim import BACKENDS, make_simulator, Simulator, surround_cameras
+from ipt_sim import BACKENDS, make_simulator, Simulator, SimulatorError, surround_cameras
 
 SIZES = ((64, 64), (96, 96), (256, 256), (640, 480))
 PICTURES_PER_SCENE = 5
@@ -81,7 +81,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument('--seconds', type=float, default=1.0, help='spent on each row')
     parser.add_argument('--json', action='store_true', help='print JSON instead of a table')
     options = parser.parse_args(arguments)
-    sim = make_simulator(options.backend)
+    try:
+        sim = make_simulator(options.backend)
+    except SimulatorError as error:
+        raise SystemExit(f'bench: {error}') from error
     try:
         if options.json:
             rows = dict(measure(sim, options.seconds))

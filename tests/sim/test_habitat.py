@@ -20,7 +20,7 @@ from ipt_ros.geometry import (
     quaternion_from_matrix,
     rotation_from_yaw_pitch,
 )
-from ipt_sim import BackendUnavailableError, CameraSpec, make_simulator, SceneError
+from ipt_sim import BackendUnavailableError, bench, CameraSpec, make_simulator, SceneError
 from ipt_sim.habitat_frames import camera_pose, to_habitat, to_world, WORLD_FROM_HABITAT
 from ipt_sim.habitat_navmesh import (
     is_for_robot,
@@ -419,3 +419,7 @@ class TestStarting:
     def test_mujoco_has_no_scenes_to_name(self):
         with pytest.raises(SceneError, match='use backend habitat'):
             make_simulator('mujoco', scene='apt_0')
+
+    def test_the_benchmark_says_so_in_a_sentence(self):
+        with pytest.raises(SystemExit, match='bench: the habitat backend needs habitat-sim'):
+            bench.main(['--backend', 'habitat'])
