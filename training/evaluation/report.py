@@ -203,11 +203,14 @@ def _pair(record: Record, folder: RecordFolder) -> str:
     pictures = folder.load_pictures(record)
     captions = {'imagined': f'imagined: {scores["psnr"]:.1f} dB, SSIM {scores["ssim"]:.2f}'}
     kinds = {'imagined': 'imagined', 'truth': 'truth'}
-    figures = [
-        webpage.figure(image, captions.get(name, name), kinds.get(name, 'seen'))
-        for name, image in pictures.items()]
+    figures = {
+        name: webpage.figure(image, captions.get(name, name), kinds.get(name, 'seen'))
+        for name, image in pictures.items()}
+    inputs = [shown for name, shown in figures.items() if name not in kinds]
+    drawn = [shown for name, shown in figures.items() if name in kinds]
+    rows = [inputs + drawn] if len(inputs) == 1 else [inputs, drawn]
     return (f'<p class="question">{escape(record["question"])}</p>'
-            + verdict + webpage.row(figures))
+            + verdict + ''.join(map(webpage.row, rows)))
 
 
 def main(arguments: list[str] | None = None) -> int:

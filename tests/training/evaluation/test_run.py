@@ -4,6 +4,7 @@
 from dataclasses import replace
 from html.parser import HTMLParser
 import json
+import re
 import shutil
 
 from ipt_ros import cli
@@ -148,6 +149,19 @@ def test_the_report_is_one_page_with_everything_in_it(run, imagines, tmp_path, c
     assert page.seen.count('svg') == 1 + 1 + 4
     for words in ('60.0%', 'SSIM', 'recall', 'ECE', 'AUROC', 'not picked', 'by vote', 'chance'):
         assert words in html
+
+
+def test_the_best_come_first_and_the_worst_last(run, imagines, tmp_path):
+    run('--modes', 'imagine')
+    path = next((tmp_path / 'out').glob('records-*/mvc.imagine.jsonl'))
+    records = [json.loads(line) for line in path.read_text().splitlines()]
+    for number, (record, score) in enumerate(zip(records, (0.3, 0.9, 0.1, 0.5, 0.7))):
+        record['question'] = f'Question{number}.'
+        record['scores']['imagined']['ssim'] = score
+    path.write_text(''.join(json.dumps(record) + '\n' for record in records))
+    sections = report.page(tmp_path / 'out').split('<summary>')[1:]
+    shown = [re.findall(r'Question(\d)', section) for section in sections]
+    assert shown == [list('01234'), list('14302'), list('20341')]
 
 
 def test_the_report_escapes_what_the_data_say(run, imagines, tmp_path, example, data):
