@@ -142,7 +142,8 @@ def _make_shard(job: tuple[str, int, int, Path]) -> tuple[Path, dict]:
 def _kinds(question: Question) -> list[str]:
     """Return all that should come out about equally often."""
     return [question.subtask, f'answer {question.answer}'] + [
-        f'{name} {question.metadata[name]}' for name in ('count', 'turn', 'category')
+        f'{name} {question.metadata[name]}'
+        for name in ('count', 'turn', 'category', 'side', 'direction', 'bin', 'seen')
         if name in question.metadata]
 
 
