@@ -10,7 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import islice
 import json
+import os
 from pathlib import Path
+import shutil
 
 import cv2
 from ipt_ros.spatial import Example
@@ -66,6 +68,10 @@ def mix(parts: Sequence[Part], tasks: Sequence[str], number: int, seed: int, out
         if known['recipe'] == recipe:
             return known
         raise StoreError(f"'{out}' holds another mixture, {known['recipe']}; delete it first")
+    if out.exists():
+        raise StoreError(f"'{out}' exists and is no mixture; choose another folder")
+    partial = out.with_name(out.name + '.partial')  # what a killed run left is begun anew
+    shutil.rmtree(partial, ignore_errors=True)
     classes = sorted(set().union(*(class_names(part.folder) for part in used)) - {'nothing'})
     dense = all(_has_truth(part, task) for part in used for task in tasks)
     counts = {}
@@ -78,11 +84,12 @@ def mix(parts: Sequence[Part], tasks: Sequence[str], number: int, seed: int, out
                 examples.append(_alike(example, shape, part))
         order = np.random.default_rng([seed, len(task), *task.encode()]).permutation(len(examples))
         for start in range(0, len(order), SHARD_SIZE):
-            save_shard(out / task / f'{start // SHARD_SIZE:05}{SUFFIX}',
+            save_shard(partial / task / f'{start // SHARD_SIZE:05}{SUFFIX}',
                        [examples[index] for index in order[start:start + SHARD_SIZE]])
         counts[task] = {part.name: quota for part, quota in zip(used, quotas)}
     found = {'recipe': recipe, 'examples': counts, 'dense truth': dense}
-    write_json(out / RECORD, found)  # last: it says that the rest is complete
+    write_json(partial / RECORD, found)
+    os.replace(partial, out)
     return found
 
 

@@ -91,6 +91,19 @@ def test_a_finished_mixture_is_kept_and_another_refused(parts, tmp_path):
         mix(parts, ['mvc'], 6, 0, out)
 
 
+def test_a_folder_of_something_else_is_left_alone(parts, tmp_path):
+    with pytest.raises(StoreError, match='is no mixture'):
+        mix(parts, ['mvc'], 8, 0, parts[0].folder)
+    assert len(list(load_examples(parts[0].folder))) == 12
+
+
+def test_what_a_killed_run_left_does_not_get_into_the_mixture(parts, tmp_path):
+    stored(tmp_path / 'out.partial', range(500, 520), '00007')
+    mix(parts, ['mvc'], 8, 0, tmp_path / 'out')
+    assert len(scenes(tmp_path / 'out')) == 8
+    assert not (tmp_path / 'out.partial').exists()
+
+
 def test_only_the_split_that_is_asked_for_is_taken(tmp_path):
     folder = stored(tmp_path / 'split', range(3), 'train-00000')
     stored(folder, range(50, 53), 'test-00000')
@@ -111,7 +124,7 @@ def test_a_part_with_too_few_examples_is_named_with_what_it_has(parts, tmp_path)
     with pytest.raises(StoreError, match=r'other\) has 12 examples.*takes 15'):
         mix([replace(parts[0], share=0.0), replace(parts[1], share=1.0)], ['mvc'], 15, 0,
             tmp_path / 'out')
-    assert not (tmp_path / 'out' / 'mixture.json').exists()
+    assert not (tmp_path / 'out').exists()
 
 
 @pytest.mark.parametrize(('options', 'words'), [
