@@ -34,7 +34,7 @@ def training_samples_per_second(checkpoint: Path, recipe_path: Path = RECIPES / 
             source = ExampleSource(sim, recipe.data.seed)
             made = (source.make(task, index) for index in range(math.ceil(EXAMPLES * 1.5)))
             tasks[task] = stack_examples([e for e in made if e is not None][:EXAMPLES])
-            add_latents(tasks[task], model.vae.encode)
+            add_latents(tasks[task], model.vae)
     samples, began = 0, 0.0
     for step in range(-1, STEPS):
         if step == 0:

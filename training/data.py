@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """All training examples of a folder in memory, as stacked arrays."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
+from ipt_ros.bagel import fast_dtype, Vae
 from ipt_ros.spatial import Example, Question
 import numpy as np
+from safetensors.torch import load_file, save_file
 import torch
 from tqdm import tqdm
 
+from .places import patch_names, Place, places
 from .relations import Relation, relations
 from .samples import Material
 from .store import class_names, load_examples
@@ -23,7 +26,7 @@ class TaskData:
 
     inputs uint8 (N, V, h, w, 3), targets uint8 (N, H, W, 3); classes uint8 and depths uint16 (mm)
     of the same heights and widths, None where examples carry no truth. Latents (float16, scaled)
-    are there once `add_latents` ran.
+    are there once `add_latents` ran. ``class_names`` are those of the class indices.
     """
 
     inputs: np.ndarray
@@ -37,6 +40,7 @@ class TaskData:
     target_depths: np.ndarray | None = None
     input_latents: torch.Tensor | None = None
     target_latents: torch.Tensor | None = None
+    class_names: Sequence[str] = ()
 
     def __len__(self) -> int:
         return len(self.targets)
@@ -53,6 +57,15 @@ class TaskData:
             questions=self.questions[index],
             relations=self.relations[index],
         )
+
+    def places(self, index: int, patch: int) -> list[list[Place]]:
+        """Return for every input of an example where in it things are."""
+        return [places(classes, depth, self.class_names, patch) for classes, depth
+                in zip(self.input_classes[index], self.input_depths[index], strict=True)]
+
+    def patch_names(self, index: int, patch: int) -> dict[tuple[int, int], str]:
+        """Return what is in each cell of an example's first input."""
+        return patch_names(self.input_classes[index, 0], self.class_names, patch)
 
     def image_groups(self) -> list[np.ndarray]:
         """Return inputs and targets as groups of equal-size images."""
@@ -73,7 +86,8 @@ def _flat(views: np.ndarray) -> np.ndarray:
 
 def stack_examples(examples: Iterable[Example]) -> TaskData:
     """Stack examples of one task; their dense truth too, where all of them have one."""
-    columns: dict[str, list] = {field.name: [] for field in fields(TaskData)}
+    columns: dict[str, list] = {
+        field.name: [] for field in fields(TaskData) if field.name != 'class_names'}
     for example in examples:
         columns['inputs'].append(np.stack(example.images))
         columns['targets'].append(example.target)
@@ -93,9 +107,11 @@ def stack_examples(examples: Iterable[Example]) -> TaskData:
 
 def load_task(folder: Path, task: str, classes: list[str]) -> TaskData:
     """Read every example of a task below ``folder``. Raises StoreError when there is none."""
-    return stack_examples(tqdm(
+    data = stack_examples(tqdm(
         load_examples(folder, task, dense=True, classes=classes),
         desc=f'read {task}', unit='example', mininterval=2.0))
+    data.class_names = classes
+    return data
 
 
 def load_tasks(folder: Path, tasks: list[str]) -> tuple[dict[str, TaskData], list[str]]:
@@ -104,18 +120,32 @@ def load_tasks(folder: Path, tasks: list[str]) -> tuple[dict[str, TaskData], lis
     return {task: load_task(folder, task, classes) for task in tasks}, classes
 
 
-def add_latents(data: TaskData, encode, batch: int = 128) -> None:
+def add_latents(data: TaskData, vae: Vae, cache: Path | None = None, batch: int = 64) -> None:
     """
-    Encode inputs and targets once; ``encode`` maps uint8 (n, 3, H, W) to latents (n, z, h, w).
+    Encode inputs and targets once, and keep the latents in the file ``cache``, where one is given.
 
-    The VAE is frozen from here on, so nothing is lost by keeping its posterior means.
+    The VAE is frozen from here on, so nothing is lost by keeping its posterior means. A cache of
+    another number of examples is made anew; one of another VAE must be deleted first.
     """
+    if cache is not None and cache.exists():
+        kept = load_file(cache)
+        if len(kept['targets']) == len(data):
+            data.input_latents, data.target_latents = kept['inputs'], kept['targets']
+            return
+    device = next(vae.parameters()).device
+    dtype = fast_dtype(device)
+
     def latents(images: np.ndarray) -> torch.Tensor:
         pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
-        parts = [encode(pixels[i:i + batch]).half()
-                 for i in tqdm(range(0, len(images), batch), desc='latents', mininterval=2.0)]
-        return torch.cat(parts)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            parts = [vae.encode(pixels[i:i + batch]).half().cpu() for i in
+                     tqdm(range(0, len(images), batch), desc='latents', mininterval=2.0)]
+        return torch.cat(parts).contiguous()  # channels come last out of a convolution
 
     flat = latents(_flat(data.inputs))
     data.input_latents = flat.view(*data.inputs.shape[:2], *flat.shape[1:])
     data.target_latents = latents(data.targets)
+    if cache is not None:
+        partial = cache.with_suffix('.partial')
+        save_file({'inputs': data.input_latents, 'targets': data.target_latents}, partial)
+        partial.replace(cache)

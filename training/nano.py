@@ -22,11 +22,13 @@ from ipt_ros.spatial.prompts import (
 from safetensors.torch import load_file, save_file
 import torch
 
+from .align import align_connector, tie_first_head
 from .data import add_latents, load_tasks, TaskData
 from .generate import generate
+from .places import where_question
 from .recipe import load_recipe, Recipe, RECIPES
 from .relations import answer_in_words, place_question, relations
-from .store import load_examples
+from .store import class_names, load_examples
 from .tokenizer import build_tokenizer
 from .train_encoder import encode_pixels, train_encoder
 from .train_model import train_model
@@ -63,6 +65,8 @@ class Build:
         if (self.work / 'tokenizer' / 'tokenizer.json').exists():
             return
         texts = [THINK_PROMPT, ANSWER_ONLY_PROMPT] * 50
+        for name in class_names(self.data):
+            texts += [where_question(name)] * 20
         for example in load_examples(self.data):
             texts.append(example.think)
             for question in example.questions:
@@ -116,8 +120,15 @@ class Build:
 
     def make_answers(self) -> None:
         """Train the whole model to answer about images."""
-        self._make('answers', lambda model: model.load_state_dict(
-            load_file(self.work / 'letters.safetensors')))
+        def prepare(model: Bagel) -> None:
+            model.load_state_dict(load_file(self.work / 'letters.safetensors'))
+            tasks, names = self.loaded()
+            groups = [group for data in tasks.values() for group in data.dense_groups()]
+            error = align_connector(model, groups, names, seed=self.recipe.seed)
+            tie_first_head(model)
+            print(f'connector aligned, mean squared error {error:.3f} of 1', flush=True)
+
+        self._make('answers', prepare)
 
     def make_mixed(self) -> None:
         """Train it to imagine as well, and write the checkpoint folder."""
@@ -128,9 +139,9 @@ class Build:
             model.load_state_dict(load_file(self.work / 'answers.safetensors'))
             model.vae.load(load_file(self.work / 'vae.safetensors'))
         tasks, _ = self.loaded()
-        for data in tasks.values():
+        for task, data in tasks.items():
             if data.input_latents is None:
-                add_latents(data, model.vae.encode)
+                add_latents(data, model.vae, self.work / f'latents-{task}.safetensors')
         self._train('mixed', model)
         model.save_checkpoint(self.recipe.checkpoint, dtype=torch.bfloat16)
         print(f'wrote {self.recipe.checkpoint}')

@@ -2,10 +2,12 @@
 """
 From an example to a training sample: the segments of each training mode.
 
-Four kinds; the last two follow the order of inference (system text, images, question, answer).
+Five kinds; the last two follow the order of inference (system text, images, question, answer).
 
 - ``drill``: no image; one question, every branch claims another of its choices and gets that one's
   letter. What a large model brings along from its pretraining, a small one learns here.
+- ``locate``: images as ViT segments; every branch asks where in the picture something is or, of
+  several pictures, which ones show it.
 - ``relate``: images as ViT segments; every branch tells of one object where it is with respect to
   the target. Many small labels a picture, which a question with choices only gives by detours.
 - ``answer``: images as ViT segments alone; every question is a branch of its own behind the same
@@ -29,7 +31,7 @@ from ipt_ros.spatial.prompts import (
 import numpy as np
 import torch
 
-from .relations import answer_in_words, place_question, Relation
+from .relations import Relation
 
 Segment = TextSegment | ImageSegment
 
@@ -63,14 +65,14 @@ def drill_sample(question: Question) -> list[Segment]:
     return segments
 
 
-def relate_sample(material: Material, asked: list[tuple[Relation, str]]) -> list[Segment]:
-    """Return one sample that tells of objects where they are, after a turn ('' for none)."""
+def told_sample(material: Material, told: list[tuple[str, str]]) -> list[Segment]:
+    """Return one sample of short questions and their answers in words, a branch each."""
     segments: list[Segment] = [TextSegment(ANSWER_ONLY_PROMPT)]
     segments += [ImageSegment(image, vae=False) for image in material.images]
-    for branch, (relation, turn) in enumerate(asked, start=1):
+    for branch, (question, answer) in enumerate(told, start=1):
         segments += [
-            TextSegment(place_question(relation, turn), branch=branch),
-            TextSegment(answer_text(answer_in_words(relation, turn)), loss=True, branch=branch),
+            TextSegment(question, branch=branch),
+            TextSegment(answer_text(answer), loss=True, branch=branch),
         ]
     return segments
 

@@ -18,16 +18,17 @@ from torch import Tensor
 
 from .data import TaskData
 from .loop import run_stage
+from .places import locate_answer, showing_answer, what_question, where_question
 from .recipe import ModelRecipe
-from .relations import Relation
+from .relations import answer_in_words, place_question
 from .samples import (
     answer_sample,
     drill_sample,
     imagine_sample,
     Material,
     open_form,
-    relate_sample,
     Segment,
+    told_sample,
     with_truth,
 )
 
@@ -36,14 +37,16 @@ HELD_OUT = 64
 
 
 def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
-                 rng: np.random.Generator) -> list[list[Segment]]:
+                 patch: int, rng: np.random.Generator) -> list[list[Segment]]:
     """Draw ``count`` training samples of a kind, each with up to the recipe's questions."""
     mode, task = kind.split('-')
     samples = []
     for index in rng.integers(max(1, len(data) - HELD_OUT), size=count):
         material = data.material(index)
-        if mode == 'relate':
-            samples.append(relate_sample(material, draw_relations(material, recipe, rng)))
+        if mode in ('locate', 'relate'):
+            told = (relations_told(material, rng) if mode == 'relate'
+                    else places_told(data, int(index), patch, rng))
+            samples.append(told_sample(material, told[:recipe.questions[mode]]))
             continue
         order = rng.permutation(len(material.questions))[:recipe.questions[mode]]
         open_share = 0.0 if mode == 'drill' else recipe.open_share
@@ -58,11 +61,27 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
     return samples
 
 
-def draw_relations(material: Material, recipe: ModelRecipe,
-                   rng: np.random.Generator) -> list[tuple[Relation, str]]:
-    """Draw objects to tell of, each with the heading to tell it in."""
-    order = rng.permutation(len(material.relations))[:recipe.questions['relate']]
-    return [(material.relations[i], str(rng.choice(('', 'left', 'right')))) for i in order]
+def relations_told(material: Material, rng: np.random.Generator) -> list[tuple[str, str]]:
+    """Return question and answer about every object, seen from the X in some heading."""
+    order = rng.permutation(len(material.relations))
+    pairs = [(material.relations[i], str(rng.choice(('', 'left', 'right')))) for i in order]
+    return [(place_question(*pair), answer_in_words(*pair)) for pair in pairs]
+
+
+def places_told(data: TaskData, index: int, patch: int,
+                rng: np.random.Generator) -> list[tuple[str, str]]:
+    """Return question and answer about everything that the pictures show, in random order."""
+    pictures = data.places(index, patch)
+    if len(pictures) == 1:
+        told = [(where_question(place.name), locate_answer(place)) for place in pictures[0]]
+        cells = list(data.patch_names(index, patch).items())
+        told += [(what_question(*cell), name) for cell, name in
+                 (cells[i] for i in rng.integers(len(cells), size=len(told) // 2 + 1))]
+    else:
+        names = sorted({place.name for seen in pictures for place in seen})
+        names += [str(name) for name in rng.choice(data.class_names, 2) if name not in names]
+        told = [(where_question(name), showing_answer(name, pictures)) for name in names]
+    return [told[i] for i in rng.permutation(len(told))]
 
 
 def draw_question(question: Question, task: Task, open_share: float,
@@ -78,7 +97,8 @@ def batches_at(step: int, model: Bagel, tasks: Mapping[str, TaskData], recipe: M
     rng = np.random.default_rng((seed, step))
     generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
     return {
-        kind: pack(draw_samples(kind, tasks[kind.split('-')[1]], count, recipe, rng),
+        kind: pack(draw_samples(kind, tasks[kind.split('-')[1]], count, recipe,
+                                model.config.vit.patch_size, rng),
                    model.config, model.tokenizer, generator=generator,
                    dropout=Dropout(**recipe.dropout))
         for kind, count in recipe.samples.items()
@@ -107,7 +127,7 @@ def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: 
             share = recipe.weights[kind] / total
             named['loss'] = named['loss'] + share * (
                 recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse)
-            told = loss.ce if kind.startswith('relate') else letter_loss(
+            told = loss.ce if kind.startswith(('locate', 'relate')) else letter_loss(
                 loss.ce_tokens, batch, model)
             named[f'ce_{kind}'] = told.detach()
             if len(batch.noised):
