@@ -200,6 +200,7 @@ class Experiment:
                     data=replace(base.data, tasks=self.plan.tasks),
                     mixed=replace(base.mixed, steps=self.plan.steps, samples=self.plan.samples,
                                   weights=weights, frozen=self.plan.frozen))
+                recipe.work_dir.mkdir(parents=True, exist_ok=True)
                 Build(recipe, self._mixture(name), self.plan.start).run(['mixed'])
 
     def make_evaluate(self) -> None:
