@@ -9,6 +9,7 @@ from ipt_ros.spatial import Example, Question
 import numpy as np
 
 OTHERS = 64  # true images that are kept, as images that are right for another question
+_ARTICLES = ('a', 'an', 'the')
 
 
 def can_judge(question: Question) -> bool:
@@ -25,23 +26,42 @@ class BlindBaseline:
     """
     The best guess of one who reads the question but sees no image.
 
-    Learned from training questions: the sub-task-free clues a question itself gives away, that
-    is, which choice (by its text, and by its rank among numeric choices) tends to be right.
-    Counting questions with the published distractors give much away: the truth is always the
-    second or third smallest choice.
+    Learned from other questions: which choice tends to be right. Where the same choices come again
+    and again (numbers, left and right), that is the one that mostly was, for the object asked
+    about; counting questions with the published distractors give much away, since the truth is
+    always the second or third smallest choice. Where choices are drawn from a pool of objects, as
+    in path tracing, hardly a set of them is met twice: there it is the choice with the best odds,
+    how often it was right among the times that it was listed.
     """
 
     def __init__(self, questions: Iterable[Question]):
         self._counts: dict[tuple, Counter] = defaultdict(Counter)
+        self._listed: Counter = Counter()
+        self._right: Counter = Counter()
         for question in questions:
             self._counts[self._key(question)][question.answer_choice] += 1
+            self._listed.update(_object(choice) for choice in question.choices)
+            self._right[_object(question.answer_choice)] += 1
 
     def right(self, question: Question) -> bool:
-        """Return whether the best guess is the truth; unseen questions guess the median choice."""
-        seen = self._counts.get(self._key(question))
+        """Return whether the best guess is the truth."""
+        return self.guess(question) == question.answer_choice
+
+    def guess(self, question: Question) -> str:
+        """Return the choice to bet on; the median one of numbers that were never met together."""
         ordered = self._ordered(question)
-        guess = seen.most_common(1)[0][0] if seen else ordered[len(ordered) // 2]
-        return guess == question.answer_choice
+        numeric = _numeric(question)
+        seen = self._counts.get(self._key(question))
+        if seen and (numeric or len(ordered) == 2):
+            return seen.most_common(1)[0][0]
+        if numeric:
+            return ordered[len(ordered) // 2]
+        return max(ordered, key=lambda choice: self._odds(choice, len(ordered)))
+
+    def _odds(self, choice: str, choices: int) -> float:
+        """Return the odds that a choice is right; as by chance where it was never listed."""
+        name = _object(choice)
+        return (self._right[name] + 1) / (self._listed[name] + choices)
 
     def accuracy(self, questions: Sequence[Question]) -> float:
         """Return the share of questions that the baseline gets right."""
@@ -49,13 +69,22 @@ class BlindBaseline:
 
     @staticmethod
     def _ordered(question: Question) -> list[str]:
-        numeric = all(choice.isdigit() for choice in question.choices)
-        return sorted(question.choices, key=int if numeric else str)
+        return sorted(question.choices, key=int if _numeric(question) else str)
 
     @classmethod
     def _key(cls, question: Question) -> tuple:
         clue = question.metadata.get('category', question.metadata.get('object', ''))
         return (tuple(cls._ordered(question)), clue)
+
+
+def _numeric(question: Question) -> bool:
+    return all(choice.isdigit() for choice in question.choices)
+
+
+def _object(choice: str) -> str:
+    """Return a choice without its article: 'the bed' and 'a bed' are one object."""
+    article, _, name = choice.partition(' ')
+    return name if article.lower() in _ARTICLES and name else choice
 
 
 class Reference:

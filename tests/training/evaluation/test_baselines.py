@@ -3,7 +3,7 @@
 
 from dataclasses import replace
 
-from ipt_ros.spatial import TASKS
+from ipt_ros.spatial import LETTERS, Question, TASKS
 from ipt_training.evaluation.baselines import BlindBaseline, chance, Reference, resized
 import numpy as np
 import pytest
@@ -24,6 +24,44 @@ def test_the_blind_guess_uses_what_the_choices_give_away():
     unseen = [counting(count, rng) for count in (40, 50, 60, 70)]
     assert [blind.right(question) for question in unseen] == [
         question.metadata['rank'] == 2 for question in unseen]
+
+
+def path_tracing(choices, right):
+    return Question('?', choices, LETTERS[choices.index(right)])
+
+
+def test_the_blind_guess_of_path_tracing_goes_by_the_odds_of_each_object():
+    # A bed is right two times out of three that it is listed, all others one in three or less.
+    blind = BlindBaseline([
+        path_tracing(['a bed', 'a sofa', 'a lamp', 'a chair'], 'a bed'),
+        path_tracing(['the desk', 'the bed', 'the chair', 'the plant'], 'the bed'),
+        path_tracing(['a bed', 'a sofa', 'a chair', 'a plant'], 'a sofa'),
+        path_tracing(['the lamp', 'the chair', 'the desk', 'the sofa'], 'the lamp'),
+    ])
+    # This set of choices was never met, and neither was the bed with this article.
+    unseen = path_tracing(['a plant', 'a bed', 'a chair', 'a desk'], 'a chair')
+    assert blind.guess(unseen) == 'a bed'
+    # What was never listed is worth chance: more than what was listed often and never right.
+    assert blind.guess(
+        path_tracing(['a chair', 'a plant', 'a stove', 'a desk'], 'a stove')) == 'a stove'
+
+
+def test_one_hit_of_a_whole_set_of_objects_does_not_outweigh_the_odds():
+    listed = ['a bed', 'a lamp', 'a chair', 'a sofa']
+    blind = BlindBaseline([
+        path_tracing(listed, 'a sofa'),
+        *[path_tracing(['a bed', 'a sofa', 'a rug', f'a {name}'], 'a bed')
+          for name in ('stove', 'desk', 'plant')]])
+    assert blind.guess(path_tracing(listed, 'a lamp')) == 'a bed'
+
+
+def test_the_blind_guess_of_a_turn_goes_by_the_object_asked_about():
+    def turn(thing, right):
+        return Question('?', ['left', 'right'], LETTERS[['left', 'right'].index(right)],
+                        metadata={'object': thing})
+    blind = BlindBaseline([turn('sofa', 'left'), turn('bed', 'right'), turn('bed', 'right')])
+    assert blind.guess(turn('sofa', 'right')) == 'left'
+    assert blind.guess(turn('stove', 'left')) == 'right'
 
 
 def test_the_mean_image_is_the_mean_of_the_reference(example):
