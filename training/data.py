@@ -146,6 +146,7 @@ def add_latents(data: TaskData, vae: Vae, cache: Path | None = None, batch: int 
     data.input_latents = flat.view(*data.inputs.shape[:2], *flat.shape[1:])
     data.target_latents = latents(data.targets)
     if cache is not None:
+        cache.parent.mkdir(parents=True, exist_ok=True)
         partial = cache.with_suffix('.partial')
         save_file({'inputs': data.input_latents, 'targets': data.target_latents}, partial)
         partial.replace(cache)

@@ -159,8 +159,9 @@ def run_stage(
 
 
 def mean(values: list[float]) -> float:
-    """Return the plain mean; NaN of nothing."""
-    return sum(values) / len(values) if values else math.nan
+    """Return the mean of what is a number; NaN of nothing."""
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known) if known else math.nan
 
 
 def save_state(path: Path, step: int, module: nn.Module, optimizer: torch.optim.Optimizer,
