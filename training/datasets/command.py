@@ -58,7 +58,8 @@ def build_parser() -> argparse.ArgumentParser:
 def _add_build(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_build, parser=parser)
     add = parser.add_argument
-    add('--tasks', help='comma between (default: all that can be made)')
+    add('--tasks', help=f'comma between, of {",".join(GENERATED_TASKS)}; recordings give pet,mvc '
+                        '(default: all that can be made)')
     add('--n', type=int, help='examples over ALL tasks, the same number for each; needed unless '
                               '--from is given, which without it takes all that can be mined')
     add('--seed', type=int, default=0,

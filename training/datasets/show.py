@@ -16,7 +16,7 @@ _LEAD = (
     'Examples as a model gets them: pictures with their marks, a question, and with a dashed '
     'frame what it should imagine before it answers. The right answer is bold.')
 # Said elsewhere on the page, or too long for it.
-_NOT_SHOWN = ('questions', 'classes', 'think', 'objects', 'chain_of_thought')
+_NOT_SHOWN = ('questions', 'cameras', 'classes', 'think', 'objects', 'chain_of_thought')
 
 
 def page(

@@ -220,11 +220,13 @@ def test_show_marks_the_right_answer_and_escapes_what_could_be_html(tmp_path):
     truth = DenseTruth(image[..., 0], image[..., 0].astype(np.uint16))
     save_shard(tmp_path / 'free' / '00000.parquet', [Example(
         'free', 'x', [image], image, 'Look.', [question],
-        {'scene': 1, 'chain_of_thought': 'First <look>, then think.'}, [truth, truth])])
+        {'scene': 1, 'chain_of_thought': 'First <look>, then think.',
+         'cameras': [{'width': 8, 'note': 'pages of numbers'}]}, [truth, truth])])
     assert main(['show', str(tmp_path), '--out', str(tmp_path / 'page.html')]) == 0
     text = (tmp_path / 'page.html').read_text()
     assert '<yes>' not in text and '<look>' not in text
     assert '<b>A) &lt;yes&gt;</b>' in text and 'First &lt;look&gt;, then think.' in text
+    assert '&quot;scene&quot;: 1' in text and 'pages of numbers' not in text
 
 
 def test_show_reads_a_published_data_set_and_passes_over_bad_rows(tmp_path):
