@@ -4,6 +4,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module, metadata
+from importlib.util import find_spec
 import os
 from pathlib import Path
 import shutil
@@ -18,6 +19,9 @@ _MIB = 2**20
 _SEGMENT = 64 * _MIB  # a process, with our DDS profile
 _CHECKPOINT_FILES = (
     'llm_config.json', 'vit_config.json', 'ema.safetensors', 'ae.safetensors', 'tokenizer.json')
+# Names of distributions that serve; open3d-cpu is the smaller one that setup takes.
+_PACKAGES = (('torch',), ('transformers',), ('diffusers',), ('safetensors',), ('mujoco',),
+             ('open3d', 'open3d-cpu'), ('numpy',))
 # In a process of its own: a broken OpenGL may end it without an exception.
 _DRAW = (
     'from ipt_sim import make_simulator\n'
@@ -43,6 +47,7 @@ def examine(checkpoint: Path | None = None) -> list[Finding]:
         ('python', _packages),
         ('gpu', _gpu),
         ('drawing', _drawing),
+        ('habitat', _habitat),
         ('ros', _ros),
         ('interfaces', _interfaces),
         ('checkpoint', lambda: _checkpoint(checkpoint)),
@@ -76,11 +81,15 @@ def _machine() -> Finding:
 
 def _packages() -> Finding:
     found, missing = [], []
-    for name in ('torch', 'transformers', 'diffusers', 'safetensors', 'mujoco', 'numpy'):
-        try:
-            found.append(f'{name} {metadata.version(name)}')
-        except metadata.PackageNotFoundError:
-            missing.append(name)
+    for names in _PACKAGES:
+        for name in names:
+            try:
+                found.append(f'{name} {metadata.version(name)}')
+                break
+            except metadata.PackageNotFoundError:
+                continue
+        else:
+            missing.append(names[0])
     text = f"{sys.version.split()[0]}, {', '.join(found)}"
     if missing:
         return Finding(
@@ -113,6 +122,17 @@ def _drawing() -> Finding:
                        'try MUJOCO_GL=osmesa (apt install libosmesa6)')
     way = os.environ.get('MUJOCO_GL', 'chosen by itself')
     return Finding('drawing', OK, f'MuJoCo draws (MUJOCO_GL: {way})')
+
+
+def _habitat() -> Finding:
+    # Not imported: that opens a graphics context. Conda packages of it have no metadata.
+    if find_spec('habitat_sim') is None:
+        return Finding('habitat', OK, 'no habitat-sim (optional, for HM3D, Matterport3D, '
+                       'ReplicaCAD: docs/habitat.md)')
+    try:
+        return Finding('habitat', OK, f"habitat-sim {metadata.version('habitat-sim')}")
+    except metadata.PackageNotFoundError:
+        return Finding('habitat', OK, 'habitat-sim is installed')
 
 
 def _ros() -> Finding:

@@ -2,6 +2,7 @@
 """The command `ipt`, as somebody types it."""
 
 import importlib
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 import shutil
 import sys
@@ -12,8 +13,19 @@ from ipt_ros.doctor import FAIL, Finding, NOTE, OK
 import pytest
 
 TINY = Path(__file__).parent / 'data' / 'tiny_bagel'
-COMMANDS = ('demo', 'ask', 'verify', 'dataset', 'evaluate', 'report', 'compare', 'train',
-            'bench', 'doctor')
+COMMANDS = ('demo', 'ask', 'verify', 'scene', 'collect', 'bag', 'dataset', 'evaluate', 'report',
+            'compare', 'train', 'bench', 'doctor')
+FORWARDED = {
+    'verify': 'ipt_ros.bagel.verify',
+    'scene': 'ipt_sim.export_command',
+    'collect': 'ipt_ros.collect.command',
+    'bag': 'ipt_ros.bags.command',
+    'dataset': 'ipt_training.datasets.command',
+    'evaluate': 'ipt_training.evaluate',
+    'report': 'ipt_training.evaluation.report',
+    'compare': 'ipt_training.evaluation.compare',
+    'train': 'ipt_training.nano',
+}
 
 
 def test_help_lists_every_command(capsys):
@@ -46,14 +58,7 @@ def test_a_path_needs_two_places(numbers, capsys):
     assert 'X1 Y1 X2 Y2' in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(('command', 'module'), [
-    ('verify', 'ipt_ros.bagel.verify'),
-    ('dataset', 'ipt_training.datasets.command'),
-    ('evaluate', 'ipt_training.evaluate'),
-    ('report', 'ipt_training.evaluation.report'),
-    ('compare', 'ipt_training.evaluation.compare'),
-    ('train', 'ipt_training.nano'),
-])
+@pytest.mark.parametrize(('command', 'module'), FORWARDED.items())
 def test_forwarded_command_gets_all_of_its_arguments(command, module, monkeypatch):
     seen = []
     stand_in = ModuleType(module)
@@ -64,9 +69,7 @@ def test_forwarded_command_gets_all_of_its_arguments(command, module, monkeypatc
     assert seen == [['FOLDER', '--n', '3', '--help']]
 
 
-@pytest.mark.parametrize('module', [
-    'ipt_ros.bagel.verify', 'ipt_training.datasets.command', 'ipt_training.evaluate',
-    'ipt_training.evaluation.report', 'ipt_training.evaluation.compare', 'ipt_training.nano'])
+@pytest.mark.parametrize('module', FORWARDED.values())
 def test_module_behind_a_forwarded_command_has_a_main(module):
     assert callable(importlib.import_module(module).main)
 
@@ -119,12 +122,43 @@ def test_doctor_makes_a_finding_of_a_check_that_breaks(monkeypatch):
     def broken():
         raise OSError('no such bus')
 
-    for check in ('_machine', '_packages', '_gpu', '_drawing', '_ros', '_interfaces',
+    for check in ('_machine', '_packages', '_gpu', '_drawing', '_habitat', '_ros', '_interfaces',
                   '_dds_profile', '_shared_memory'):
         monkeypatch.setattr(doctor, check, broken)
     findings = doctor.examine(TINY)
-    assert [item.level for item in findings].count(FAIL) == 8
+    assert [item.level for item in findings].count(FAIL) == 9
     assert all('no such bus' in item.text for item in findings if item.level == FAIL)
+
+
+def test_doctor_says_whether_habitat_is_there_and_is_content_without(monkeypatch):
+    monkeypatch.setattr(doctor, 'find_spec', lambda name: None)
+    found = doctor._habitat()
+    assert found.level == OK and 'no habitat-sim' in found.text and 'optional' in found.text
+    monkeypatch.setattr(doctor, 'find_spec', lambda name: object())
+    for version, text in ((lambda name: '0.3.3', 'habitat-sim 0.3.3'),
+                          (missing_package, 'habitat-sim is installed')):
+        monkeypatch.setattr(doctor.metadata, 'version', version)
+        found = doctor._habitat()
+        assert (found.level, found.text) == (OK, text)
+
+
+@pytest.mark.parametrize('name', ['open3d', 'open3d-cpu'])
+def test_doctor_takes_either_package_of_open3d(name, monkeypatch):
+    monkeypatch.setattr(doctor.metadata, 'version', lambda asked: (
+        missing_package(asked) if 'open3d' in asked and asked != name else '1.0'))
+    found = doctor._packages()
+    assert found.level == OK and f'{name} 1.0' in found.text
+
+
+def test_doctor_names_a_package_that_is_missing(monkeypatch):
+    monkeypatch.setattr(doctor.metadata, 'version', lambda name: (
+        missing_package(name) if 'open3d' in name else '1.0'))
+    found = doctor._packages()
+    assert found.level == FAIL and found.text.endswith('missing: open3d') and found.advice
+
+
+def missing_package(name):
+    raise PackageNotFoundError(name)
 
 
 def test_doctor_knows_a_whole_checkpoint_from_half_of_one(tmp_path):
