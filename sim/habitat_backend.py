@@ -5,7 +5,13 @@ from collections.abc import Sequence
 import math
 import threading
 
-from ipt_ros.geometry import OrthographicCamera, PinholeCamera, Pose2D, wrap_angle
+from ipt_ros.geometry import (
+    looking_down,
+    OrthographicCamera,
+    PinholeCamera,
+    Pose2D,
+    wrap_angle,
+)
 from ipt_sim.cropping import centred
 from ipt_sim.driving import drive
 from ipt_sim.export import read_truth, ROBOT_HEIGHT, ROBOT_RADIUS, RoomTruth
@@ -24,7 +30,6 @@ from ipt_sim.protocol import (
     StepResult,
     surround_cameras,
 )
-from ipt_sim.views import looking_down
 import numpy as np
 
 _SEAM = 0.05  # m above the ceiling's lower side: above the walls, within the ceiling

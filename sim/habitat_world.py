@@ -5,7 +5,7 @@ import math
 import os
 from typing import Any
 
-from ipt_ros.geometry import compose, PinholeCamera, Pose2D
+from ipt_ros.geometry import compose, looking_down, PinholeCamera, Pose2D
 from ipt_sim.egl_context import EglContext
 from ipt_sim.habitat_frames import to_world
 from ipt_sim.habitat_navmesh import is_for_robot, navmesh_settings, snake_case
@@ -13,7 +13,6 @@ from ipt_sim.habitat_renderer import HabitatRenderer, Lens, sensor_spec
 from ipt_sim.habitat_scenes import SceneSource
 from ipt_sim.habitat_semantics import Annotation, read_annotations
 from ipt_sim.protocol import BackendUnavailableError, SceneError
-from ipt_sim.views import looking_down
 import numpy as np
 
 # habitat_sim keeps the scene graphs of earlier scenes: after so many of them start afresh.

@@ -4,7 +4,13 @@
 from collections.abc import Callable, Sequence
 import math
 
-from ipt_ros.geometry import OrthographicCamera, PinholeCamera, Pose2D, wrap_angle
+from ipt_ros.geometry import (
+    looking_down,
+    OrthographicCamera,
+    PinholeCamera,
+    Pose2D,
+    wrap_angle,
+)
 from ipt_sim.driving import drive
 from ipt_sim.mujoco_pool import ScenePool
 from ipt_sim.mujoco_renderer import OffscreenRenderer
@@ -22,7 +28,6 @@ from ipt_sim.protocol import (
 from ipt_sim.scenes.model import Item, Scene
 from ipt_sim.scenes.objects import scene_object
 from ipt_sim.scenes.room import generate_scene
-from ipt_sim.views import looking_down
 import numpy as np
 
 _TOPDOWN_HEIGHT = 3.5  # of the map camera, above every wall, m

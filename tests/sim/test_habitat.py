@@ -13,6 +13,7 @@ from types import SimpleNamespace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ipt_ros.geometry import (
+    looking_down,
     matrix_from_quaternion,
     OrthographicCamera,
     PinholeCamera,
@@ -36,7 +37,6 @@ from ipt_sim.habitat_semantics import (
     look_up,
     scene_objects,
 )
-from ipt_sim.views import looking_down
 import numpy as np
 import pytest
 
