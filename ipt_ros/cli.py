@@ -80,6 +80,13 @@ def build_parser() -> argparse.ArgumentParser:
     ask.add_argument('--json', action='store_true', help='print the answer as JSON')
     ask.add_argument('--out', type=Path, help='folder for what the model saw and imagined')
 
+    load = command(
+        'load-model', _load_model, 'give a running imagination node another model')
+    load.add_argument(
+        'source', help="checkpoint folder on the node's machine, or Hugging Face id (owner/name)")
+    load.add_argument('--namespace', default='/ipt', help='of the node (default: /ipt)')
+    load.add_argument('--timeout', type=float, default=600.0, help='s (default: 600)')
+
     forwarded('verify', 'ipt_ros.bagel.verify', 'compare the model with golden numbers')
     forwarded('scene', 'ipt_sim.export_command', 'write rooms as a Habitat scene data set')
     forwarded('collect', 'ipt_ros.collect.command', 'drive robots and record what they see')
@@ -118,10 +125,20 @@ def _demo(options: argparse.Namespace, rest: list[str]) -> int:
 def _ask(options: argparse.Namespace, rest: list[str]) -> int:
     if len(options.path) % 2 or len(options.path) == 2:
         return _failed('--path takes two places or more: X1 Y1 X2 Y2 ...')
-    # Before DDS starts; nodes with and without the profile understand each other.
-    os.environ.setdefault('FASTRTPS_DEFAULT_PROFILES_FILE', str(shared(DDS_PROFILE)))
+    _set_dds_profile()
     from ipt_ros.asking import ask
     return ask(options)
+
+
+def _load_model(options: argparse.Namespace, rest: list[str]) -> int:
+    _set_dds_profile()
+    from ipt_ros.load_model import load_model
+    return load_model(options)
+
+
+def _set_dds_profile() -> None:
+    # Before DDS starts; nodes with and without the profile understand each other.
+    os.environ.setdefault('FASTRTPS_DEFAULT_PROFILES_FILE', str(shared(DDS_PROFILE)))
 
 
 def _bench(options: argparse.Namespace, rest: list[str]) -> int:

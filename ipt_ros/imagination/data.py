@@ -41,6 +41,8 @@ class Code(StrEnum):
     TARGET_OUTSIDE_MAP = 'TARGET_OUTSIDE_MAP'
     TARGET_NOT_ON_FLOOR = 'TARGET_NOT_ON_FLOOR'
     CANCELLED = 'CANCELLED'
+    BAD_MODEL = 'BAD_MODEL'
+    NO_MEMORY = 'NO_MEMORY'
 
 
 class ImaginationError(Exception):

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 import math
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ipt_ros.geometry import (
     compose,
@@ -28,6 +29,19 @@ from ipt_ros.imagination.maps import MapWindow
 from ipt_ros.imagination.prepare import heading, prepare, Prepared
 from ipt_ros.spatial.imagined import agreement
 import numpy as np
+
+if TYPE_CHECKING:
+    import torch
+
+
+def placement(device: str = 'auto', dtype: str = 'auto') -> 'tuple[str, torch.dtype]':
+    """Return the device and type that stand behind the names; see `from_checkpoint`."""
+    import torch
+    if device == 'auto':
+        device = 'cuda' if torch.cuda.is_available() else 'cpu'
+    if dtype == 'auto':
+        dtype = 'bfloat16' if device.startswith('cuda') else 'float32'
+    return device, getattr(torch, dtype)
 
 
 class Imagination:
@@ -55,12 +69,8 @@ class Imagination:
         """
         # torch takes seconds to import: who only needs the types of this package does not pay.
         from ipt_ros.bagel import Bagel
-        import torch
-        if device == 'auto':
-            device = 'cuda' if torch.cuda.is_available() else 'cpu'
-        if dtype == 'auto':
-            dtype = 'bfloat16' if device.startswith('cuda') else 'float32'
-        model = Bagel.from_checkpoint(source, device=device, dtype=getattr(torch, dtype)).eval()
+        where, kind = placement(device, dtype)
+        model = Bagel.from_checkpoint(source, device=where, dtype=kind).eval()
         name = Path(source).resolve().name if Path(source).is_dir() else str(source)
         return cls(model, name, options)
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One request on the model: the only file of this package that needs torch."""
+"""One request on the model."""
 
 from collections.abc import Callable
 from dataclasses import replace

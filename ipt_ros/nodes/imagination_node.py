@@ -3,11 +3,13 @@
 Lifecycle node `imagination`: asks the model over services and an action.
 
 One thread spins, another one computes. Every callback that needs the model is a coroutine that
-awaits a job of the second thread, so timers, cancels and transitions are served meanwhile.
+awaits a job of the second thread, so timers, cancels and transitions are served meanwhile. A third
+one loads the model that is to replace the present one.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+import gc
 import sys
 import time
 import traceback
@@ -17,8 +19,8 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import TransformStamped
 from ipt_interfaces.action import Imagine
 from ipt_interfaces.msg import Answer, ErrorCode, ImaginedImage
-from ipt_interfaces.srv import Ask, ImagineBev, ImagineView
-from ipt_ros.imagination import Imagination, ImaginationError, Progress, Result, View
+from ipt_interfaces.srv import Ask, ImagineBev, ImagineView, LoadModel
+from ipt_ros.imagination import Code, Imagination, ImaginationError, Progress, Result, View
 from ipt_ros.nodes.imagination_messages import (
     ask_plan,
     bev_plan,
@@ -50,10 +52,17 @@ from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
+
+class NotActiveError(RuntimeError):
+    """The node is not in the state active."""
+
+
 _CODES = {
+    NotActiveError: ErrorCode.NOT_ACTIVE,
     NoFrameError: ErrorCode.NO_FRAME,
     StaleFrameError: ErrorCode.STALE_FRAME,
     CameraSilentError: ErrorCode.CAMERA_SILENT,
@@ -65,10 +74,6 @@ _CODES = {
     QueueFullError: ErrorCode.BUSY,
     JobCancelledError: ErrorCode.CANCELLED,
 }
-
-
-class NotActiveError(RuntimeError):
-    """The node is not in the state active."""
 
 
 @dataclass(frozen=True)
@@ -100,6 +105,8 @@ class ImaginationNode(LifecycleNode):
         self._cameras: Cameras | None = None
         self._top_down: TopDown | None = None
         self._worker: Worker | None = None
+        self._loader: Worker | None = None
+        self._loading = ''
         self._transforms = TransformBuffer()
         self._active = False
         self._problem = 'it has not been configured'
@@ -115,6 +122,8 @@ class ImaginationNode(LifecycleNode):
             ImagineView, '~/imagine_view', self._on_imagine_view, callback_group=group)
         self.create_service(
             ImagineBev, '~/imagine_bev', self._on_imagine_bev, callback_group=group)
+        self.create_service(
+            LoadModel, '~/load_model', self._on_load_model, callback_group=group)
         self._action = ActionServer(
             self, Imagine, '~/imagine', self._on_imagine, callback_group=group,
             cancel_callback=self._on_cancel)
@@ -163,6 +172,7 @@ class ImaginationNode(LifecycleNode):
         }
         self._placed: dict[str, TransformStamped] = {}
         self._worker = Worker(self.executor, settings.queue_limit)
+        self._loader = Worker(self.executor, queue_limit=0)
         self._problem = 'it is configured, but not active'
         return TransitionCallbackReturn.SUCCESS
 
@@ -205,7 +215,8 @@ class ImaginationNode(LifecycleNode):
         if done == TransitionCallbackReturn.SUCCESS:
             self.trigger_activate()
 
-    def _load(self, settings: Settings) -> Imagination:
+    def _load(self, settings: Settings, beside: bool = False) -> Imagination:
+        """Return the model of the settings; beside: while another one goes on serving."""
         if not settings.checkpoint:
             raise ParameterError(
                 "the parameter 'checkpoint' is empty; set it to a checkpoint folder or a Hugging "
@@ -214,7 +225,12 @@ class ImaginationNode(LifecycleNode):
         if settings.threads:
             import torch
             torch.set_num_threads(settings.threads)
-        imagination = Imagination.from_checkpoint(
+        if beside:
+            # Here, because torch takes seconds to import and the services exist before it has.
+            from ipt_ros.imagination.loading import load_beside as load
+        else:
+            load = Imagination.from_checkpoint
+        imagination = load(
             settings.checkpoint, settings.device, settings.dtype, settings.options())
         self.get_logger().info(
             f"loaded '{imagination.model_id}' in {time.monotonic() - began:.1f} s")
@@ -233,13 +249,15 @@ class ImaginationNode(LifecycleNode):
         if self._worker is not None:
             if not self._worker.close():
                 self.get_logger().warning('the model is still busy with its last step')
+            if not self._loader.close():
+                self.get_logger().warning(f"'{self._loading}' is still being loaded, in vain")
             for subscription in self._tf:
                 self.destroy_subscription(subscription)
             for publisher in self._outputs.values():
                 self.destroy_lifecycle_publisher(publisher)
         self._worker = self._cameras = self._top_down = self._imagination = None
-        if 'torch' in sys.modules and sys.modules['torch'].cuda.is_initialized():
-            sys.modules['torch'].cuda.empty_cache()
+        self._loader = None
+        _free_memory()
 
     def close(self) -> None:
         """Stop the thread and free the model, whatever the state."""
@@ -272,6 +290,24 @@ class ImaginationNode(LifecycleNode):
         if outcome.replies is not None:
             response.grid = outcome.replies.grid
         return self._with_picture(outcome, response)
+
+    async def _on_load_model(
+        self, request: LoadModel.Request, response: LoadModel.Response,
+    ) -> LoadModel.Response:
+        began = time.monotonic()
+        try:
+            code, message = ErrorCode.NONE, await self._change_model(request.source)
+            self.get_logger().info(message)
+        except Exception as error:  # one that left this coroutine would end the node
+            code, message = _code_of(error), str(error)
+            if self._imagination is not None:
+                message += f"; the model is still '{self._imagination.model_id}'"
+            self.get_logger().error(f'no other model: {message}')
+        _free_memory()
+        response.seconds = time.monotonic() - began
+        if self._imagination is not None:
+            response.model_id = self._imagination.model_id
+        return Outcome(code, message, {}).fill(response)
 
     async def _on_imagine(self, handle: ServerGoalHandle) -> Imagine.Result:
         goal, key = handle.request, bytes(handle.goal_id.uuid)
@@ -324,9 +360,9 @@ class ImaginationNode(LifecycleNode):
         """Check, observe, let the model work, publish; never raises."""
         seconds: dict[str, float] = {}
         try:
-            result, observation = await self._work(plan, handle, seconds)
+            result, observation, model_id = await self._work(plan, handle, seconds)
             replies = Replies(
-                plan, result, observation, self._settings.base_frame, self._imagination.model_id,
+                plan, result, observation, self._settings.base_frame, model_id,
                 self._settings.imagined_frame_prefix, seconds)
             self._publish(replies, answered=result.answer is not None)
             self._show_cameras(replies, observation.stamp)
@@ -338,21 +374,21 @@ class ImaginationNode(LifecycleNode):
         return Outcome(ErrorCode.NONE, result.note, seconds, replies)
 
     async def _work(self, plan: Plan, handle: ServerGoalHandle | None,
-                    seconds: dict[str, float]) -> tuple[Result, Observation]:
-        """Return the result and what it was computed from; fill in the seconds on the way."""
+                    seconds: dict[str, float]) -> tuple[Result, Observation, str]:
+        """Return the result, what from and by which model; fill in the seconds on the way."""
         self._require_active()
         plan.check(self._settings.max_question)
         began = time.monotonic()
         observation = (
             self._top_down.observe() if plan.on_map else self._cameras.observe(plan.cameras))
-        prepared = self._imagination.prepare(
+        imagination = self._imagination  # to the end, though another one may take over meanwhile
+        prepared = imagination.prepare(
             [_view(frame) for frame in observation.frames],
             plan.make(lambda frame, stamp: self._cameras.base_from(
                 frame, stamp or observation.stamp, observation.stamp)))
         queued = time.monotonic()
         seconds['observe'] = queued - began
 
-        imagination = self._imagination
         on_progress = self._feedback(handle)
 
         def run(job: Job) -> Result:
@@ -370,7 +406,31 @@ class ImaginationNode(LifecycleNode):
                 handle.publish_feedback(Imagine.Feedback(phase='queued', step=1))
         result = await job.future
         self._require_active()
-        return result, observation
+        return result, observation, imagination.model_id
+
+    async def _change_model(self, source: str) -> str:
+        """Let the model of `source` take over once it is loaded; return what to tell people."""
+        if self._loader is None:
+            raise NotActiveError(
+                f"there is no model to replace: {self._problem}; set the parameter 'checkpoint' "
+                'and configure the node')
+        if not source.strip():
+            raise ImaginationError(Code.BAD_REQUEST, (
+                'the source is empty; expected a checkpoint folder or a Hugging Face id'))
+        settings = replace(self._settings, checkpoint=source)
+        try:
+            job = self._loader.submit(lambda job: self._load(settings, beside=True))
+        except QueueFullError:
+            raise QueueFullError(
+                f"'{self._loading}' is being loaded; try again when that is done") from None
+        self._loading = source
+        imagination = await job.future
+        if job.cancelled:
+            raise JobCancelledError(f"'{source}' is not used: the node was cleaned up meanwhile")
+        # Between two requests: those that wait keep the old model, those that come get the new.
+        before, self._imagination, self._settings = self._imagination, imagination, settings
+        self.set_parameters([Parameter('checkpoint', value=source)])
+        return f"'{imagination.model_id}' serves in place of '{before.model_id}'"
 
     def _require_active(self) -> None:
         if not self._active:
@@ -384,11 +444,8 @@ class ImaginationNode(LifecycleNode):
             code = ErrorCode.NOT_ACTIVE
             error = error if isinstance(error, NotActiveError) else NotActiveError(
                 f'the request was stopped: {self._problem}')
-        elif isinstance(error, ImaginationError):
-            code = getattr(ErrorCode, error.code.name)
         else:
-            code = next((code for kind, code in _CODES.items() if isinstance(error, kind)),
-                        ErrorCode.INTERNAL)
+            code = _code_of(error)
         if code == ErrorCode.INTERNAL:
             self.get_logger().error(''.join(traceback.format_exception(error)))
             return Outcome(code, (
@@ -440,12 +497,15 @@ class ImaginationNode(LifecycleNode):
 
     def _check_model(self) -> DiagnosticStatus:
         values = {'served': self._served, 'refused': self._refused}
+        if self._imagination is not None:
+            values |= {
+                'model': self._imagination.model_id, 'checkpoint': self._settings.checkpoint,
+                'loading': self._loading if self._loader.busy else ''}
         if self._imagination is None or not self._active:
             failed = self._problem.startswith('configuring failed')
             return status(ERROR if failed else OK, self._problem, values)
         values |= {
-            'model': self._imagination.model_id, 'busy': self._worker.busy,
-            'waiting': self._worker.waiting,
+            'busy': self._worker.busy, 'waiting': self._worker.waiting,
             **{f'last {name} (s)': f'{value:.3f}' for name, value in self._last.items()}}
         return status(OK, 'working' if self._worker.busy else 'ready', values)
 
@@ -461,6 +521,20 @@ class ImaginationNode(LifecycleNode):
         if silent:
             return status(WARN, f"no fresh frames of {', '.join(silent)}", values)
         return status(OK, 'all cameras deliver', values)
+
+
+def _code_of(error: Exception) -> int:
+    if isinstance(error, ImaginationError):
+        return getattr(ErrorCode, error.code.name)
+    return next((code for kind, code in _CODES.items() if isinstance(error, kind)),
+                ErrorCode.INTERNAL)
+
+
+def _free_memory() -> None:
+    """Give back what models that are gone have left."""
+    gc.collect()  # a model that was refused hangs in the traceback of its error
+    if 'torch' in sys.modules and sys.modules['torch'].cuda.is_initialized():
+        sys.modules['torch'].cuda.empty_cache()
 
 
 def _view(frame: CameraFrame) -> View:

@@ -15,7 +15,15 @@ from typing import Any
 
 from action_msgs.msg import GoalStatus
 from ipt_interfaces.action import Imagine
-from ipt_interfaces.srv import Ask, GroundTruth, ImagineBev, ImagineView, Reset, Teleport
+from ipt_interfaces.srv import (
+    Ask,
+    GroundTruth,
+    ImagineBev,
+    ImagineView,
+    LoadModel,
+    Reset,
+    Teleport,
+)
 from ipt_ros.ros.qos import reliable, sensor_input
 from ipt_ros.ros.transforms import nanoseconds
 from lifecycle_msgs.msg import State, Transition
@@ -113,6 +121,14 @@ class Robot:
         """Imagine a map. fields: those of ImagineBev.srv."""
         request = ImagineBev.Request(**{'seed': -1, **fields})
         return self._call(ImagineBev, 'imagination/imagine_bev', request)
+
+    def load_model(self, source: str) -> LoadModel.Response:
+        """
+        Let the node take another model while it goes on serving; wait until that is done.
+
+        source: a checkpoint folder on the node's machine or a Hugging Face id.
+        """
+        return self._call(LoadModel, 'imagination/load_model', LoadModel.Request(source=source))
 
     def imagine(
         self,

@@ -133,3 +133,6 @@ class Worker:
             with self._changed:
                 self._running = None
             job.finish(result, error)
+            # While it waits for the next job, the thread must not keep alive what the last one
+            # worked with: that may be a model that has been replaced.
+            job = result = error = None

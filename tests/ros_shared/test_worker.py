@@ -2,6 +2,7 @@
 """The thread that computes: order, limits, cancelling, going down."""
 
 import threading
+import weakref
 
 from ipt_ros.ros.worker import JobCancelledError, QueueFullError, Worker
 import pytest
@@ -57,6 +58,23 @@ def test_exceptions_reach_the_one_who_waits(worker):
     with pytest.raises(ZeroDivisionError):
         wait(job, worker)
     assert wait(worker.submit(lambda job: 5), worker) == 5
+
+
+def test_an_idle_thread_keeps_nothing_of_its_last_job_alive(worker):
+    class Model:
+        def work(self, job):
+            return self
+
+    model = Model()
+    trace = weakref.ref(model)
+    job = worker.submit(model.work)
+    assert wait(job, worker) is model
+    del model, job
+    for _ in range(1000):  # the thread lets go just after it has woken us
+        if trace() is None:
+            break
+        threading.Event().wait(0.01)
+    assert trace() is None
 
 
 def test_the_queue_has_an_end(worker):

@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loading a model beside another one: what is refused, and before what it costs anything."""
+
+import json
+import struct
+
+from ipt_ros.bagel import Bagel
+from ipt_ros.imagination import AskRequest, Code, ImaginationError, loading
+from ipt_ros.imagination.loading import free_memory, load_beside, size_in_memory, try_out
+import pytest
+import torch
+
+
+@pytest.fixture
+def folder(model, tmp_path):
+    model.save_checkpoint(tmp_path / 'tiny')
+    return tmp_path / 'tiny'
+
+
+def refused(source) -> ImaginationError:
+    with pytest.raises(ImaginationError) as caught:
+        load_beside(source, device='cpu')
+    return caught.value
+
+
+def test_a_whole_checkpoint_serves(folder, views):
+    door = load_beside(folder, device='cpu')
+    assert door.model_id == 'tiny'
+    assert door.ask(views, AskRequest('What?', ('a', 'b'), mode='answer')).answer.text in 'ab'
+
+
+def test_the_size_is_that_of_the_loaded_tensors(model, folder):
+    def size(tensors, item):
+        return sum(tensor.numel() * item for tensor in tensors.values())
+
+    vae = size(model.vae.named_tensors(), 4)
+    assert size_in_memory(folder, torch.float32) == size(model.state_dict(), 4) + vae
+    assert size_in_memory(folder, torch.bfloat16) == size(model.state_dict(), 2) + vae
+
+
+def test_a_model_without_room_is_refused_unread(folder, monkeypatch):
+    monkeypatch.setattr(loading, 'free_memory', lambda device: 1000)
+    monkeypatch.setattr(Bagel, 'from_checkpoint', lambda *args, **kwargs: pytest.fail('was read'))
+    error = refused(folder)
+    assert error.code == Code.NO_MEMORY
+    assert str(folder) in str(error) and 'free' in str(error) and "'checkpoint'" in str(error)
+
+
+def test_unknown_room_is_no_reason_to_refuse(folder, monkeypatch):
+    monkeypatch.setattr(loading, 'free_memory', lambda device: None)
+    assert load_beside(folder, device='cpu').model_id == 'tiny'
+
+
+def test_memory_that_runs_out_on_the_way_is_said(folder, monkeypatch):
+    def fail(*args, **kwargs):
+        raise torch.OutOfMemoryError('tried to allocate 20 GiB')
+
+    monkeypatch.setattr(Bagel, 'from_checkpoint', fail)
+    error = refused(folder)
+    assert error.code == Code.NO_MEMORY and '20 GiB' in str(error)
+
+
+def test_this_machine_has_memory():
+    free = free_memory('cpu')
+    assert free is None or free > 1 << 20
+
+
+@pytest.mark.parametrize('name', ['ema.safetensors', 'ae.safetensors'])
+def test_weights_that_are_not_numbers_are_refused_by_name(folder, name):
+    # The last four bytes of the file are the last number of its last tensor.
+    with (folder / name).open('r+b') as file:
+        length, = struct.unpack('<Q', file.read(8))
+        entries = json.loads(file.read(length))
+        entries.pop('__metadata__', None)
+        file.seek(-4, 2)
+        file.write(struct.pack('<f', float('nan')))
+    last = max(entries, key=lambda key: entries[key]['data_offsets'][1])
+    error = refused(folder)
+    assert error.code == Code.BAD_MODEL and last in str(error)
+
+
+def test_a_model_that_cannot_run_is_refused(folder, monkeypatch):
+    def fail(*args, **kwargs):
+        raise RuntimeError('no kernel for this device')
+
+    monkeypatch.setattr(loading, 'imagine', fail)
+    error = refused(folder)
+    assert error.code == Code.BAD_MODEL and 'no kernel' in str(error)
+
+
+@pytest.mark.parametrize('spoil,words', [
+    (lambda folder: (folder / 'ae.safetensors').unlink(), 'ae.safetensors'),
+    (lambda folder: (folder / 'bagel.json').write_text('{'), 'bagel.json'),
+    (lambda folder: (folder / 'llm_config.json').write_bytes(b'\xff\xfe'), ''),
+    (lambda folder: (folder / 'tokenizer.json').unlink(), 'tokenizer'),
+])
+def test_a_spoiled_folder_is_a_bad_model_that_names_it(folder, spoil, words):
+    spoil(folder)
+    error = refused(folder)
+    assert error.code == Code.BAD_MODEL
+    assert str(folder) in str(error) and words in str(error)
+
+
+def test_a_trial_leaves_no_trace_in_the_answers(door, views):
+    question = AskRequest('What?', ('a', 'b'), mode='answer')
+    before = door.ask(views, question).answer
+    try_out(door.model)
+    assert door.ask(views, question).answer == before
