@@ -2,12 +2,14 @@
 """
 From an example to a training sample: the segments of each training mode.
 
-Five kinds; the last two follow the order of inference (system text, images, question, answer).
+Six kinds; the last two follow the order of inference (system text, images, question, answer).
 
 - ``drill``: no image; one question, every branch claims another of its choices and gets that one's
   letter. What a large model brings along from its pretraining, a small one learns here.
 - ``locate``: images as ViT segments; every branch asks where in the picture something is or, of
   several pictures, which ones show it.
+- ``list``: images as ViT segments and one text that tells of everything in them: the truths of
+  ``locate`` and ``relate``, and counts, at a fraction of the tokens.
 - ``relate``: images as ViT segments; every branch tells of one object where it is with respect to
   the target. Many small labels a picture, which a question with choices only gives by detours.
 - ``answer``: images as ViT segments alone; every question is a branch of its own behind the same
@@ -75,6 +77,12 @@ def told_sample(material: Material, told: list[tuple[str, str]]) -> list[Segment
             TextSegment(answer_text(answer), loss=True, branch=branch),
         ]
     return segments
+
+
+def listing_sample(material: Material, heading: str, entries: list[str]) -> list[Segment]:
+    """Return one sample whose only text lists what there is to tell under a heading."""
+    segments: list[Segment] = [ImageSegment(image, vae=False) for image in material.images]
+    return [*segments, TextSegment(heading), TextSegment(', '.join(entries), loss=True)]
 
 
 def open_form(question: Question, task: Task) -> Question:

@@ -25,6 +25,7 @@ from .samples import (
     answer_sample,
     drill_sample,
     imagine_sample,
+    listing_sample,
     Material,
     open_form,
     Segment,
@@ -47,6 +48,9 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
             told = (relations_told(material, rng) if mode == 'relate'
                     else places_told(data, int(index), patch, rng))
             samples.append(told_sample(material, told[:recipe.questions[mode]]))
+            continue
+        if mode == 'list':
+            samples.append(listing_sample(material, *listed(data, int(index), patch, rng)))
             continue
         order = rng.permutation(len(material.questions))[:recipe.questions[mode]]
         open_share = 0.0 if mode == 'drill' else recipe.open_share
@@ -82,6 +86,32 @@ def places_told(data: TaskData, index: int, patch: int,
         names += [str(name) for name in rng.choice(data.class_names, 2) if name not in names]
         told = [(where_question(name), showing_answer(name, pictures)) for name in names]
     return [told[i] for i in rng.permutation(len(told))]
+
+
+def listed(data: TaskData, index: int, patch: int,
+           rng: np.random.Generator) -> tuple[str, list[str]]:
+    """Return a heading and, in random order, all entries under it."""
+    material = data.material(index)
+    choice = rng.integers(3)
+    if len(material.images) == 1 and choice:
+        turn = ('', 'left', 'right')[rng.integers(3)]
+        heading = f"from the 'X'{f' after turning {turn}' if turn else ''}:"
+        entries = [f'{relation.name} {answer_in_words(relation, turn)}'
+                   for relation in material.relations]
+    elif len(material.images) == 1:
+        heading = 'in the picture:'
+        seen = data.places(index, patch)[0]
+        entries = [f'{place.name} {locate_answer(place)}' for place in seen]
+    elif choice:
+        heading = 'how many:'
+        entries = [f'{question.metadata["category"]} {question.answer_choice}'
+                   for question in material.questions]
+    else:
+        heading = 'in which pictures:'
+        pictures = data.places(index, patch)
+        names = sorted({place.name for seen in pictures for place in seen})
+        entries = [f'{name} {showing_answer(name, pictures)}' for name in names]
+    return heading, [entries[i] for i in rng.permutation(len(entries))]
 
 
 def draw_question(question: Question, task: Task, open_share: float,
@@ -127,7 +157,7 @@ def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: 
             share = recipe.weights[kind] / total
             named['loss'] = named['loss'] + share * (
                 recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse)
-            told = loss.ce if kind.startswith(('locate', 'relate')) else letter_loss(
+            told = loss.ce if kind.startswith(('list', 'locate', 'relate')) else letter_loss(
                 loss.ce_tokens, batch, model)
             named[f'ce_{kind}'] = told.detach()
             if len(batch.noised):
