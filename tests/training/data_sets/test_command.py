@@ -133,6 +133,7 @@ def test_options_are_read_from_a_file(tmp_path):
     assert options.mvc_pixels == ExampleOptions().mvc_pixels
     shipped = load_options(Path(__file__).parents[3] / 'config' / 'examples_large.yaml')
     assert shipped.pet_pixels == 1024 and largest_picture(shipped) == 1024
+    assert shipped.pt_variants == TASKS['pt'].variants and shipped.pt_area[0] == 0.0015
 
 
 @pytest.mark.parametrize(('text', 'message'), [
