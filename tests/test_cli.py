@@ -13,8 +13,8 @@ from ipt_ros.doctor import FAIL, Finding, NOTE, OK
 import pytest
 
 TINY = Path(__file__).parent / 'data' / 'tiny_bagel'
-COMMANDS = ('demo', 'ask', 'verify', 'scene', 'collect', 'bag', 'dataset', 'evaluate', 'report',
-            'compare', 'train', 'bench', 'doctor')
+COMMANDS = ('demo', 'ask', 'load-model', 'verify', 'scene', 'collect', 'bag', 'dataset',
+            'evaluate', 'report', 'compare', 'train', 'bench', 'doctor')
 FORWARDED = {
     'verify': 'ipt_ros.bagel.verify',
     'scene': 'ipt_sim.export_command',

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+ADAPTER = 'adapter_config.json'  # in peft's layout
 # Of the weights' size, for what loading and trying need beside them.
 HEADROOM = 1.1
 LISTED = 3  # faulty tensors are named up to here
@@ -34,7 +35,12 @@ def load_beside(source: str | Path, device: str = 'auto', dtype: str = 'auto',
     """
     try:
         where, kind = placement(device, dtype)
-        _check_room(source, size_in_memory(locate(source), kind), free_memory(where), where)
+        folder = locate(source)
+        if (folder / ADAPTER).exists():
+            raise BagelError(
+                f'{source}: is a LoRA adapter ({ADAPTER}); expected a whole checkpoint: the one '
+                'that training writes with the adapter merged into the weights')
+        _check_room(source, size_in_memory(folder, kind), free_memory(where), where)
         imagination = Imagination.from_checkpoint(source, device, dtype, options)
         try_out(imagination.model)
     except ImaginationError:

@@ -88,6 +88,14 @@ def test_a_model_that_cannot_run_is_refused(folder, monkeypatch):
     assert error.code == Code.BAD_MODEL and 'no kernel' in str(error)
 
 
+def test_an_adapter_alone_is_refused_with_what_to_give_instead(tmp_path):
+    (tmp_path / 'adapter_config.json').write_text('{}')
+    (tmp_path / 'adapter_model.safetensors').write_bytes(b'')
+    error = refused(tmp_path)
+    assert error.code == Code.BAD_MODEL
+    assert 'LoRA adapter' in str(error) and 'merged' in str(error)
+
+
 @pytest.mark.parametrize('spoil,words', [
     (lambda folder: (folder / 'ae.safetensors').unlink(), 'ae.safetensors'),
     (lambda folder: (folder / 'bagel.json').write_text('{'), 'bagel.json'),
