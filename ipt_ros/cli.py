@@ -97,6 +97,7 @@ def build_parser() -> argparse.ArgumentParser:
     forwarded('compare', 'ipt_training.evaluation.compare',
               'compare two checkpoints on the same questions')
     forwarded('train', 'ipt_training.nano', 'train a checkpoint from scratch')
+    forwarded('finetune', 'ipt_training.finetune.command', 'fine-tune a checkpoint on data')
 
     bench = command('bench', _bench, 'measure answering, imagining, streaming and training')
     bench.add_argument('--checkpoint', type=Path, help=f'model folder (default: {NANO})')

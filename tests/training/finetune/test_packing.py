@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Batches of a token budget: full, fair, and the same whenever they are asked for."""
+
+from collections import Counter
+
+from hypothesis import given
+from hypothesis import strategies as st
+from ipt_training.finetune.bins import best_fit, fill_bins
+from ipt_training.finetune.index import Unit
+from ipt_training.finetune.plan import Plan
+import numpy as np
+import pytest
+
+
+@pytest.mark.parametrize('pack', [best_fit, fill_bins])
+@given(lengths=st.lists(st.integers(1, 100), max_size=80))
+def test_every_item_is_in_one_bin_and_no_bin_is_overfull(pack, lengths):
+    bins = pack(lengths, 100)
+    assert sorted(i for items in bins for i in items) == list(range(len(lengths)))
+    assert all(sum(lengths[i] for i in items) <= 100 for items in bins)
+
+
+@given(st.lists(st.integers(1, 100), max_size=80))
+def test_filling_never_takes_more_bins_than_the_order_given(lengths):
+    assert len(fill_bins(lengths, 100)) <= len(best_fit(lengths, 100))
+
+
+def test_items_are_mixed_where_that_fills_bins_and_sorted_where_it_does_not():
+    assert fill_bins([10, 1, 10, 1] * 50, 100)[0][:4] == [0, 1, 2, 3]
+    # As they come, nothing of 6 fits beside two of 4; longest first, each 6 finds its 4.
+    assert len(fill_bins([4, 4, 6, 6], 10)) == 2
+
+
+@given(st.lists(st.integers(1, 100), min_size=1, max_size=80))
+def test_no_two_bins_could_be_one(lengths):
+    filled = sorted(sum(lengths[i] for i in items) for items in best_fit(lengths, 100))
+    assert len(filled) == 1 or filled[0] + filled[1] > 100
+
+
+def test_an_item_longer_than_a_bin_is_refused():
+    with pytest.raises(ValueError, match='length 11 does not fit a bin of 10'):
+        best_fit([11], 10)
+
+
+def units(count=600, seed=0, kinds=('answer', 'ipt')):
+    """Return samples of the published kinds: short answers, long imaginations."""
+    rng = np.random.default_rng(seed)
+    means = {'answer': 2_000, 'ipt': 6_000, 'cot': 2_500}
+    return [Unit(kind, row, (0,), int(rng.integers(means[kind] // 2, means[kind] * 3 // 2)))
+            for row in range(count) for kind in kinds]
+
+
+def plan(samples, seed=1, window=256, group=50, budget=32_768):
+    rows = 1 + max(unit.row for unit in samples)
+    return Plan(samples, [row // group for row in range(rows)], seed=seed, batch_tokens=budget,
+                window=window)
+
+
+@pytest.mark.parametrize('seed', range(5))
+@pytest.mark.parametrize('kinds', [('answer',), ('cot',), ('answer', 'ipt')])
+def test_at_least_95_percent_of_the_budget_is_filled(seed, kinds):
+    assert plan(units(seed=seed, kinds=kinds), window=600).efficiency() >= 0.95
+
+
+def test_an_epoch_holds_every_sample_once():
+    samples = units()
+    counted = Counter(i for batch in plan(samples).epoch(0) for i in batch)
+    assert counted == Counter(range(len(samples)))
+
+
+def test_of_the_kind_with_more_samples_each_epoch_takes_others():
+    samples = [*units(kinds=('answer',)), *units(100, kinds=('ipt',))]
+    made = plan(samples)
+    chosen = []
+    for epoch in range(2):
+        taken = [samples[i] for batch in made.epoch(epoch) for i in batch]
+        assert Counter(unit.kind for unit in taken) == {'answer': 100, 'ipt': 100}
+        chosen.append({unit.row for unit in taken if unit.kind == 'answer'})
+    assert chosen[0] != chosen[1]
+
+
+def test_batches_depend_on_seed_and_number_alone():
+    samples = units(100)
+    asked_in_order, asked_at_once = plan(samples), plan(samples)
+    last = [asked_in_order.batch(number) for number in range(60)][-1]
+    assert asked_at_once.batch(59) == last
+    assert asked_at_once.batch(3) == asked_in_order.batch(3)
+    assert plan(samples, seed=2).batch(0) != plan(samples, seed=1).batch(0)
+
+
+def test_epochs_follow_one_another_and_differ():
+    samples = units(100)
+    made = plan(samples)
+    first = made.epoch(0)
+    assert [made.batch(i) for i in range(len(first))] == [[samples[k] for k in b] for b in first]
+    assert made.batch(len(first)) == [samples[k] for k in made.epoch(1)[0]]
+    assert made.epoch(1) != first
+
+
+def test_batches_near_each_other_come_from_few_row_groups():
+    made = plan(units(), window=100, group=50)
+    assert made.groups_at_once() == 2
+    groups = [{made.units[i].row // 50 for i in batch} for batch in made.epoch(0)]
+    assert all(len(found) <= 2 for found in groups)

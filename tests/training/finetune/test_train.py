@@ -1,0 +1,303 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs: what is trained, the same losses after a kill, and clear words when something breaks."""
+
+from dataclasses import replace
+import json
+import os
+from pathlib import Path
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+from ipt_ros.bagel import Bagel, Dropout
+from ipt_training import train_model
+from ipt_training.finetune.batches import Batches
+from ipt_training.finetune.errors import FinetuneError
+from ipt_training.finetune.index import make_index
+from ipt_training.finetune.recipe import load_finetune_recipe
+from ipt_training.finetune.rows import Rows
+from ipt_training.finetune.samples import training_config
+from ipt_training.finetune.train import accumulated_losses, finetune, make_plan
+from ipt_training.finetune.trainee import computed_twice, prepare, Trainee
+from ipt_training.loop import TrainingDivergedError
+from ipt_training.store import StoreError
+import pytest
+import torch
+
+
+def batches_of(recipe, model):
+    rows = Rows(recipe.data.paths)
+    config = training_config(model.config, recipe.format)
+    index = make_index(rows, recipe, config, model.tokenizer)
+    return Batches(rows, make_plan(index, rows, recipe), recipe, config, model.tokenizer,
+                   model.vae)
+
+
+def weights(folder):
+    return (Path(folder) / 'ema.safetensors').read_bytes()
+
+
+def logged(recipe):
+    """Return the scalars of a run's TensorBoard files: {tag: {step: value}}."""
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    found = EventAccumulator(str(Path(recipe.work_dir) / 'tensorboard')).Reload()
+    return {tag: {event.step: event.value for event in found.Scalars(tag)}
+            for tag in found.Tags()['scalars']}
+
+
+@pytest.fixture(scope='module')
+def undisturbed(write_recipe, tmp_path_factory):
+    """Return the recipe of a run that nothing disturbed."""
+    recipe = load_finetune_recipe(write_recipe(tmp_path_factory.mktemp('runs'), 'straight'))
+    finetune(recipe)
+    return recipe
+
+
+@pytest.fixture
+def copied(undisturbed, tmp_path):
+    """Return its recipe for a copy of its folders, to be damaged."""
+    shutil.copytree(Path(undisturbed.work_dir).parent, tmp_path / 'straight')
+    return replace(undisturbed, work_dir=str(tmp_path / 'straight/work'),
+                   checkpoint=str(tmp_path / 'straight/checkpoint'))
+
+
+@pytest.mark.parametrize('mode', ['label-only', 'text-cot', 'ipt', 'mixed'])
+def test_every_mode_trains_what_it_should(mode, make_recipe, model):
+    recipe = make_recipe(mode=mode)
+    batches = batches_of(recipe, model)
+    batch = batches.batch(0)
+    losses = accumulated_losses(model, [batch], recipe)
+    losses['loss'].backward()
+    draws = mode in ('ipt', 'mixed')
+    assert ('mse' in losses) == draws == bool(len(batch.noised))
+    assert batch.tokens <= recipe.packing.batch_tokens
+    assert losses['ce'] > 0
+    assert (model.llm2vae.weight.grad is not None) == draws
+
+
+def test_batches_are_the_same_in_another_process_of_thought(make_recipe, model):
+    recipe = make_recipe()
+    first, second = (batches_of(recipe, model).batch(5) for _ in range(2))
+    for name in ('text_ids', 'latents', 'times', 'noise', 'labels', 'lines'):
+        assert torch.equal(getattr(first, name), getattr(second, name))
+
+
+def test_accumulated_batches_have_the_gradient_of_one_large_batch(
+        make_recipe, model, monkeypatch):
+    monkeypatch.setattr(train_model, 'fast_dtype', lambda device: torch.float32)
+    recipe = make_recipe(mode='text-cot', dropout=vars(Dropout()))
+    batches = batches_of(recipe, model)
+    samples = batches.plan.batch(0)
+    assert len({unit.tokens for unit in samples}) > 1
+    whole = accumulated_losses(model, [batches.batch(0)], recipe)
+    whole['loss'].backward()
+    expected = {name: value.grad.clone() for name, value in model.named_parameters()
+                if value.grad is not None}
+    model.zero_grad()
+    monkeypatch.setattr(batches.plan, 'batch', lambda number: [samples[number]])
+    parts = [batches.batch(number) for number in range(len(samples))]
+    losses = accumulated_losses(model, parts, recipe)
+    losses['loss'].backward()
+    assert torch.allclose(losses['ce'], whole['ce'].detach())
+    for name, gradient in expected.items():
+        found = dict(model.named_parameters())[name].grad
+        assert torch.allclose(found, gradient, atol=1e-5, rtol=1e-3), name
+
+
+def test_layers_computed_twice_give_the_same_gradients(make_recipe, model):
+    recipe = make_recipe(mode='ipt')
+    batch = batches_of(recipe, model).batch(0)
+    accumulated_losses(model, [batch], recipe)['loss'].backward()
+    expected = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
+    model.zero_grad()
+    with computed_twice(model):
+        accumulated_losses(model, [batch], recipe)['loss'].backward()
+    for name, gradient in expected.items():
+        assert torch.equal(dict(model.named_parameters())[name].grad, gradient), name
+    assert 'forward' not in vars(model.language_model.model.layers[0])
+
+
+def test_a_stopped_run_goes_on_to_the_same_losses_and_weights(
+        make_recipe, undisturbed, monkeypatch):
+    recipe = make_recipe('stopped', save_seconds=0.0)
+    pack = Batches.batch
+
+    def stopped(self, number):
+        if number == 2:
+            raise KeyboardInterrupt
+        return pack(self, number)
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Batches, 'batch', stopped)
+        finetune(recipe)
+    assert not Path(recipe.checkpoint).exists()
+    finetune(recipe)
+    assert weights(recipe.checkpoint) == weights(undisturbed.checkpoint)
+    for name in ('loss/loss', 'loss/ce', 'loss/mse'):
+        assert logged(recipe)[name] == logged(undisturbed)[name]
+    assert set(logged(recipe)['loss/loss']) == set(range(4))
+
+
+@pytest.mark.slow
+def test_a_killed_process_goes_on_to_the_same_weights(make_recipe, recipe_file, undisturbed):
+    recipe = make_recipe('killed', save_seconds=0.0)
+    state = Path(recipe.work_dir) / 'finetune.pt'
+    with subprocess.Popen(
+            [sys.executable, '-m', 'ipt_training.finetune.command', '--device', 'cpu', '--recipe',
+             str(recipe_file('killed', save_seconds=0.0))],
+            env=os.environ | {'OMP_NUM_THREADS': str(torch.get_num_threads())},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while not state.exists() and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    assert state.exists()
+    finetune(recipe)
+    assert weights(recipe.checkpoint) == weights(undisturbed.checkpoint)
+
+
+def test_the_finished_folder_loads_and_differs_only_in_what_was_trained(make_recipe, model):
+    recipe = make_recipe(frozen=['vit_model', 'connector'], steps=2)
+    trained = Bagel.from_checkpoint(finetune(recipe))
+    assert trained.config == model.config
+    old, new = model.state_dict(), trained.state_dict()
+    changed = {name.split('.')[0] for name in old if not torch.equal(old[name], new[name])}
+    assert {'language_model', 'vae2llm', 'llm2vae', 'time_embedder'} == changed
+
+
+def test_names_that_freeze_nothing_are_refused(make_recipe, model):
+    with pytest.raises(FinetuneError, match="begins with 'vitmodel'.*vit_model"):
+        prepare(model, make_recipe(frozen=['vitmodel']))
+
+
+@pytest.mark.parametrize('also', [[], ['connector']])
+def test_adapters_alone_are_trained_and_saved_and_merged(also, make_recipe, model):
+    recipe = make_recipe(
+        steps=3, lora={'rank': 4, 'base_dtype': 'float32', 'also': also}, save_seconds=0.0)
+    folder = finetune(recipe)
+    state = torch.load(Path(recipe.work_dir) / 'finetune.pt', weights_only=True)
+    assert all('lora_' in name or 'connector' in name for name in state['module'])
+    old, new = model.state_dict(), Bagel.from_checkpoint(folder).state_dict()
+    assert old.keys() == new.keys()
+    changed = {name for name in old if not torch.equal(old[name], new[name])}
+    assert changed
+    assert all('_proj' in name or also and name.startswith('connector') for name in changed)
+    assert {path.name for path in (folder / 'adapter').iterdir()} >= {
+        'adapter_config.json', 'adapter_model.safetensors'}
+
+
+def test_unknown_adapter_targets_are_refused(make_recipe, model):
+    with pytest.raises(FinetuneError, match='lora.targets'):
+        prepare(model, make_recipe(lora={'rank': 2, 'targets': ['nothing']}))
+
+
+def test_a_state_of_other_parameters_is_refused(make_recipe, model):
+    full = Trainee(model).state_dict()
+    prepare(model, make_recipe(frozen=['vit_model']))
+    with pytest.raises(FinetuneError, match='trains other parameters.*work_dir'):
+        Trainee(model).load_state_dict(full)
+
+
+def test_a_state_is_not_gone_on_from_with_other_batches(copied):
+    with pytest.raises(FinetuneError, match='batch_tokens.*another work_dir'):
+        finetune(replace(copied, packing=replace(copied.packing, batch_tokens=900)))
+
+
+def test_a_damaged_state_is_named(copied):
+    state = Path(copied.work_dir) / 'finetune.pt'
+    state.write_bytes(state.read_bytes()[:1000])
+    with pytest.raises(FinetuneError, match='finetune.pt.*damaged'):
+        finetune(copied)
+
+
+def test_a_full_disk_keeps_the_last_state_and_the_run_goes_on_later(
+        make_recipe, undisturbed, monkeypatch):
+    recipe = make_recipe('full', save_seconds=0.0)
+    pack = Batches.batch
+    torn = Path(recipe.work_dir) / 'finetune.tmp'
+
+    def fills_up(self, number):
+        if number == 3:
+            torn.symlink_to('/dev/full')  # every write to it: no space left on device
+        return pack(self, number)
+
+    with monkeypatch.context() as patch, pytest.raises(
+            FinetuneError, match='disk is full(?s:.*)last good state(?s:.*)make room'):
+        patch.setattr(Batches, 'batch', fills_up)
+        finetune(recipe)
+    assert not torn.is_symlink()
+    assert torch.load(Path(recipe.work_dir) / 'finetune.pt', weights_only=True)['step'] == 3
+    finetune(recipe)
+    assert weights(recipe.checkpoint) == weights(undisturbed.checkpoint)
+
+
+def test_a_loss_that_is_no_number_stops_and_keeps_the_last_state(make_recipe, monkeypatch):
+    recipe = make_recipe('nan', save_seconds=0.0)
+    pack = Batches.batch
+
+    def poisoned(self, number):
+        batch = pack(self, number)
+        if number == 2:
+            batch.noise[0, 0] = float('nan')
+        return batch
+
+    monkeypatch.setattr(Batches, 'batch', poisoned)
+    with pytest.raises(TrainingDivergedError, match='step 2.*last good state'):
+        finetune(make_recipe('nan', save_seconds=0.0, mode='ipt', accumulate=1))
+    state = torch.load(Path(recipe.work_dir) / 'finetune.pt', weights_only=True)
+    assert state['step'] == 2
+    assert all(value.isfinite().all() for value in state['module'].values())
+
+
+def test_a_shard_that_breaks_during_the_run_stops_it_by_name(
+        make_recipe, data_folder, tmp_path, monkeypatch):
+    data = tmp_path / 'data'
+    shutil.copytree(data_folder, data)
+    recipe = make_recipe('broken', save_seconds=0.0, data={'paths': [str(data)]})
+    pack = Batches.batch
+
+    def breaks(self, number):
+        if number == 2:
+            self._rows._held.clear()
+            for shard in data.rglob('*.parquet'):
+                whole = shard.read_bytes()
+                shard.write_bytes(whole[:4] + bytes(len(whole) // 2) + whole[4 + len(whole) // 2:])
+        return pack(self, number)
+
+    monkeypatch.setattr(Batches, 'batch', breaks)
+    with pytest.raises(StoreError, match=r'train-0000\d.parquet(?s:.*)damaged'):
+        finetune(recipe)
+    assert torch.load(Path(recipe.work_dir) / 'finetune.pt', weights_only=True)['step'] == 2
+
+
+def test_bad_rows_stop_the_run_or_are_counted(make_recipe, model, tmp_path, make_examples):
+    import cv2
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    done, png = cv2.imencode('.png', make_examples(0).images[0])
+    good = {'image_list': [png.tobytes()], 'num_input_images': 1,
+            'instruction_list': ['Which?\n(A) this\n(B) that'],
+            'output_text_list': ['<answer>A</answer>']}
+    pq.write_table(pa.Table.from_pylist([good, good | {'image_list': [b'x']}, good]),
+                   tmp_path / 'published.parquet')
+    data = {'paths': [str(tmp_path / 'published.parquet')]}
+    rows = Rows(data['paths'])
+    stops = make_recipe(mode='label-only', data=data)
+    with pytest.raises(StoreError, match='row 1.*image'):
+        make_index(rows, stops, model.config, model.tokenizer)
+    skips = make_recipe(mode='label-only', data=data | {'bad_rows': 'skip'})
+    index = make_index(rows, skips, model.config, model.tokenizer)
+    assert [unit.row for unit in index.units] == [0, 2]
+    assert index.skipped == {'image_list: image does not decode': 1}
+    with pytest.raises(FinetuneError, match="'ipt'.*no image to imagine"):
+        make_index(rows, make_recipe(mode='ipt', data=data | {'bad_rows': 'skip'}), model.config,
+                   model.tokenizer)
+
+
+def test_speed_is_logged_beside_the_losses(undisturbed):
+    scalars = logged(undisturbed)
+    assert set(scalars['speed/tokens_per_s']) == set(scalars['speed/samples_per_s']) == set(
+        range(1, 4))
+    assert all(value > 0 for value in scalars['speed/tokens_per_s'].values())
+    assert json.loads((Path(undisturbed.work_dir) / 'run.json').read_text())['accumulate'] == 1

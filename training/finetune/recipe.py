@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The recipe of a fine-tuning run: one YAML file, read strictly."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ipt_ros.bagel import ConfigError, Dropout
+from ipt_ros.bagel.config import from_dict
+from ipt_training.loop import OptimizerSettings
+from ipt_training.recipe import RecipeError
+import yaml
+
+MODES = ('label-only', 'text-cot', 'ipt', 'mixed')
+
+
+@dataclass(frozen=True)
+class DataSettings:
+    """
+    Which parquet files to train on, and how.
+
+    ``paths``: files, or folders of them, in our layout or a published one. ``layout``: a published
+    one's name, '' to tell it from the columns. ``split``: of our own data sets. ``questions``:
+    most questions a sample, each a branch behind the same images. ``detail``: 'full' or 'brief'
+    chains of thought, where they are written from metadata. ``bad_rows``: 'stop' or 'skip'.
+    """
+
+    paths: tuple[str, ...] = ()
+    layout: str = ''
+    split: str = 'train'
+    questions: int = 1
+    detail: str = 'full'
+    bad_rows: str = 'stop'
+
+
+@dataclass(frozen=True)
+class PackingSettings:
+    """
+    Token budgets; longer samples are left out and counted.
+
+    ``window``: examples that are shuffled and packed together. It bounds memory, for the encoded
+    images of one window are held.
+    """
+
+    batch_tokens: int = 32_768
+    sample_tokens: int = 24_576
+    window: int = 1024
+
+
+@dataclass(frozen=True)
+class FormatSettings:
+    """
+    How questions are put, and images sized.
+
+    ``label_prompt``: 'think' (published) or 'answer-only', the system prompt of label-only mode.
+    ``order``: 'prompt-first' as in inference, or 'images-first' as published, which also makes one
+    condition of prompt and question. ``vit_max_side`` (pixels): in place of the checkpoint's own,
+    0 to keep it. ``noised_copies``: of the target a sample.
+    """
+
+    label_prompt: str = 'think'
+    order: str = 'prompt-first'
+    vit_max_side: int = 0
+    noised_copies: int = 1
+
+
+@dataclass(frozen=True)
+class LoraSettings:
+    """
+    Low-rank adapters in the decoder; rank 0 trains all weights that are not frozen.
+
+    ``targets``: names of linear layers in which to put adapters, in both experts. ``also``: what
+    names of further parameters begin with that are trained in full. ``base_dtype``: of the frozen
+    weights.
+    """
+
+    rank: int = 0
+    alpha: float = 32.0
+    dropout: float = 0.0
+    targets: tuple[str, ...] = ('q_proj', 'k_proj', 'v_proj', 'o_proj')
+    also: tuple[str, ...] = ()
+    base_dtype: str = 'bfloat16'
+
+
+@dataclass(frozen=True)
+class FinetuneRecipe:
+    """
+    Everything that decides a run.
+
+    ``start``: checkpoint folder to begin with; ``checkpoint``: folder that is written at the end,
+    in ``checkpoint_dtype``; ``work_dir``: state and logs. ``accumulate``: batches a step.
+    ``frozen``: what names of parameters begin with that are not trained. ``save_seconds``: between
+    two saved states.
+    """
+
+    name: str
+    mode: str
+    steps: int
+    optimizer: OptimizerSettings
+    start: str = ''
+    checkpoint: str = ''
+    work_dir: str = ''
+    seed: int = 0
+    data: DataSettings = field(default_factory=DataSettings)
+    packing: PackingSettings = field(default_factory=PackingSettings)
+    format: FormatSettings = field(default_factory=FormatSettings)
+    dropout: Dropout = field(default_factory=Dropout)
+    ce_weight: float = 1.0
+    mse_weight: float = 1.0
+    accumulate: int = 1
+    frozen: tuple[str, ...] = ()
+    lora: LoraSettings = field(default_factory=LoraSettings)
+    checkpoint_activations: bool = False
+    checkpoint_dtype: str = 'bfloat16'
+    save_seconds: float = 600.0
+
+
+def load_finetune_recipe(path: str | Path, changes: Mapping = {}) -> FinetuneRecipe:
+    """
+    Read a recipe; ``changes`` replace its settings, as nested mappings do nested ones.
+
+    Raises RecipeError: no file, bad YAML, unknown, missing or senseless settings.
+    """
+    path = Path(path)
+    try:
+        values = yaml.safe_load(path.read_text(encoding='utf-8'))
+        if not isinstance(values, dict):
+            raise RecipeError(f'{path}: expected settings by name, found {values!r:.60}')
+        for name, value in changes.items():
+            values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
+        recipe = from_dict(FinetuneRecipe, values)
+        _check(recipe)
+    except FileNotFoundError:
+        raise RecipeError(f'{path}: no such recipe') from None
+    except yaml.YAMLError as error:
+        raise RecipeError(f'{path}: not valid YAML: {error}') from error
+    except (ConfigError, TypeError, ValueError) as error:
+        message = str(error)
+        raise RecipeError(message if message.startswith(f'{path}') else f'{path}: {message}'
+                          ) from error
+    return recipe
+
+
+def _check(recipe: FinetuneRecipe) -> None:
+    """Raise ValueError for values that make no sense."""
+    for name, value, allowed in (
+            ('mode', recipe.mode, MODES),
+            ('data.bad_rows', recipe.data.bad_rows, ('stop', 'skip')),
+            ('data.detail', recipe.data.detail, ('full', 'brief')),
+            ('format.label_prompt', recipe.format.label_prompt, ('think', 'answer-only')),
+            ('format.order', recipe.format.order, ('prompt-first', 'images-first')),
+            ('lora.base_dtype', recipe.lora.base_dtype, ('float32', 'bfloat16')),
+            ('checkpoint_dtype', recipe.checkpoint_dtype, ('float32', 'bfloat16'))):
+        if value not in allowed:
+            raise ValueError(f'{name} is {value!r}; give one of {", ".join(allowed)}')
+    for name, value in (
+            ('steps', recipe.steps), ('accumulate', recipe.accumulate),
+            ('data.questions', recipe.data.questions), ('packing.window', recipe.packing.window),
+            ('packing.sample_tokens', recipe.packing.sample_tokens),
+            ('format.noised_copies', recipe.format.noised_copies)):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f'{name} is {value!r}; give a whole number from 1 on')
+    if recipe.packing.sample_tokens > recipe.packing.batch_tokens:
+        raise ValueError(
+            f'packing.sample_tokens ({recipe.packing.sample_tokens}) is more than a whole batch '
+            f'has (packing.batch_tokens: {recipe.packing.batch_tokens})')
+    for name in ('text', 'vae', 'vit'):
+        chance = getattr(recipe.dropout, name)
+        if not 0 <= chance < 1:
+            raise ValueError(f'dropout.{name} is {chance!r}; give a chance from 0 to below 1')
+    for name in ('start', 'checkpoint', 'work_dir'):
+        if not getattr(recipe, name):
+            option = f'--{name.replace("_", "-")}'
+            raise ValueError(f'{name} is not given; write it into the recipe, or give {option}')
+    if not recipe.data.paths:
+        raise ValueError('data.paths is not given; write it into the recipe, or give --data')

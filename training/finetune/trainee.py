@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The model as a run trains it: what is frozen, what has adapters, what is computed twice."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ipt_ros.bagel import Bagel
+from ipt_training.finetune.errors import FinetuneError
+from ipt_training.finetune.recipe import FinetuneRecipe, LoraSettings
+import torch
+from torch import nn
+from torch.utils.checkpoint import checkpoint
+
+_FIXED = ('latent_pos_embed.', 'vit_pos_embed.')  # tables that checkpoints hold, never trained
+
+
+class Trainee(nn.Module):
+    """
+    A model whose state is what is trained of it alone.
+
+    A saved state then has the size of the adapters, not of the model they are put into.
+    """
+
+    def __init__(self, model: Bagel):
+        super().__init__()
+        self.model = model
+
+    def state_dict(self, *args: Any, **options: Any) -> dict[str, torch.Tensor]:
+        """Return the trained parameters by name."""
+        return {name: value.detach() for name, value in self.named_parameters()
+                if value.requires_grad}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: dict, strict: bool = True, assign: bool = False) -> None:
+        """Load what `state_dict` returned. Raises FinetuneError for another set of parameters."""
+        own = self.state_dict()
+        shapes = [{name: tuple(value.shape) for name, value in values.items()}
+                  for values in (own, state)]
+        if shapes[0] != shapes[1]:
+            wrong = sorted(name for name in shapes[0].keys() | shapes[1].keys()
+                           if shapes[0].get(name) != shapes[1].get(name))
+            raise FinetuneError(
+                f'the saved state trains other parameters than the recipe ({len(wrong)}, such as '
+                f'{wrong[0]}); use the recipe that began the run, or another work_dir')
+        for name, value in own.items():
+            value.copy_(state[name])
+
+
+def prepare(model: Bagel, recipe: FinetuneRecipe) -> Any:
+    """
+    Freeze what the recipe freezes and put its adapters in; return these, None without any.
+
+    Raises FinetuneError for names that fit nothing.
+    """
+    _check_names(model, 'frozen', recipe.frozen)
+    adapters = None
+    if recipe.lora.rank:
+        _check_names(model, 'lora.also', recipe.lora.also)
+        model.requires_grad_(False)
+        adapters = add_adapters(model, recipe.lora, recipe.seed)
+    for name, value in model.named_parameters():
+        if name.startswith(_FIXED) or recipe.frozen and name.startswith(recipe.frozen):
+            value.requires_grad_(False)
+        elif recipe.lora.also and name.startswith(recipe.lora.also):
+            value.requires_grad_(True)
+            value.data = value.data.float()
+    if not any(value.requires_grad for value in model.parameters()):
+        raise FinetuneError('the recipe freezes everything; take names out of frozen')
+    return adapters
+
+
+def _check_names(model: nn.Module, setting: str, starts: tuple[str, ...]) -> None:
+    names = [name for name, _ in model.named_parameters()]
+    for start in starts:
+        if not any(name.startswith(start) for name in names):
+            parts = sorted({name.split('.')[0] for name in names})
+            raise FinetuneError(
+                f"{setting}: no parameter's name begins with '{start}'; the parts of the model "
+                f'are {", ".join(parts)}')
+
+
+def add_adapters(model: Bagel, settings: LoraSettings, seed: int) -> Any:
+    """
+    Put low-rank adapters (Hu et al. 2021, arXiv 2106.09685) into the decoder's linear layers.
+
+    Return the peft model around the decoder, which shares its layers.
+    """
+    from peft import get_peft_model, LoraConfig
+    targets = '|'.join(f'{name}(_moe_gen)?' for name in settings.targets)
+    config = LoraConfig(
+        r=settings.rank, lora_alpha=settings.alpha, lora_dropout=settings.dropout,
+        target_modules=rf'.*\.({targets})')
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        try:
+            return get_peft_model(model.language_model, config)
+        except ValueError as error:
+            raise FinetuneError(f'lora.targets: {error}') from error
+
+
+def merge_adapters(model: Bagel, adapters: Any, folder: Path) -> None:
+    """Write the adapters to a folder in peft's layout, then add them into the weights."""
+    adapters.save_pretrained(folder)
+    model.language_model = adapters.merge_and_unload()
+
+
+@contextmanager
+def computed_twice(model: Bagel) -> Iterator[None]:
+    """Keep no activations inside layers; compute them again on the way back."""
+    layers = [*model.language_model.model.layers, *model.vit_model.vision_model.encoder.layers]
+    for layer in layers:
+        # In the layer's own dictionary it hides the method of its class.
+        layer.forward = partial(checkpoint, layer.forward, use_reentrant=False)
+    try:
+        yield
+    finally:
+        for layer in layers:
+            del layer.forward
