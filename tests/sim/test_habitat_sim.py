@@ -57,7 +57,7 @@ def views(tmp_path_factory):
         subprocess.run([sys.executable, '-c', DRAW, backend, out, *map(str, SEEDS)],
                        check=True, timeout=600)
         drawn.append({path.stem: dict(np.load(path)) for path in sorted(out.iterdir())})
-    assert drawn[0].keys() == drawn[1].keys()
+    assert drawn[0] and drawn[0].keys() == drawn[1].keys()
     return {name: (frame, drawn[1][name]) for name, frame in drawn[0].items()}
 
 

@@ -361,8 +361,10 @@ def test_cameras_of_different_height_or_lens_make_no_pairs(tmp_path, world):
     wide = CameraSpec('right', 64, 64, math.radians(110), (0.0, 0.0, 1.2), yaw=-math.pi / 2)
     path = record(tmp_path / 'odd', world, WAY, Settings((CAMERAS[0], high, wide)))
     with read_rollout(path) as rollout:
-        for example in mine_examples(rollout, ['pet'], 0, replace(OPTIONS, max_pairs=6)):
-            assert len(set(example.metadata['mined']['cameras'])) == 1
+        pairs = list(mine_examples(rollout, ['pet'], 0, replace(OPTIONS, max_pairs=6)))
+    assert pairs
+    for example in pairs:
+        assert len(set(example.metadata['mined']['cameras'])) == 1
 
 
 def test_the_owner_of_a_point_is_the_smallest_box_around_it():
