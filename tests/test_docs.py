@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob('*.md'), *(ROOT / 'docs').glob('*.md')])
 _LINK = re.compile(r'\]\(([^)#\s]+)')
 # In a line of a block, or between backticks.
-_COMMAND = re.compile(r'(?:^|`)ipt ([^`\n]+)', re.MULTILINE)
+_COMMAND = re.compile(r'(?:^ *|`)ipt ([^`\n]+)', re.MULTILINE)
 _SUB_COMMANDS = {'dataset', 'bag', 'scene'}
 
 
@@ -20,7 +20,8 @@ def commands():
     """Return all commands that pages show: the page's name, and the words after 'ipt'."""
     found = []
     for page in PAGES:
-        for line in _COMMAND.findall(page.read_text(encoding='utf-8')):
+        text = page.read_text(encoding='utf-8').replace('\\\n', ' ')
+        for line in _COMMAND.findall(text):
             found.append((page.name, shlex.split(line, comments=True)))
     return found
 
