@@ -5,6 +5,7 @@ from pathlib import Path
 import time
 from types import TracebackType
 
+import numpy as np
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
 
@@ -28,6 +29,11 @@ class RunLog:
     def __exit__(self, kind: type | None, error: BaseException | None,
                  trace: TracebackType | None) -> None:
         self._writer.close()
+
+    def picture(self, step: int, image: np.ndarray | None) -> None:
+        """Log a picture, uint8 (H, W, 3); None is no picture."""
+        if image is not None:
+            self._writer.add_image('imagined', image, step, dataformats='HWC')
 
     def step(self, step: int, losses: dict[str, Tensor], samples: int,
              tokens: int) -> dict[str, float]:

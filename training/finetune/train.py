@@ -8,12 +8,13 @@ import json
 from pathlib import Path
 import zipfile
 
-from ipt_ros.bagel import Bagel, Batch
+from ipt_ros.bagel import Bagel, Batch, fast_dtype
 from ipt_training.finetune.batches import Batches
 from ipt_training.finetune.errors import FinetuneError
 from ipt_training.finetune.index import fingerprint, Index, load_index
 from ipt_training.finetune.log import RunLog
 from ipt_training.finetune.plan import Plan
+from ipt_training.finetune.preview import preview
 from ipt_training.finetune.recipe import FinetuneRecipe
 from ipt_training.finetune.rows import Rows
 from ipt_training.finetune.samples import training_config
@@ -21,6 +22,7 @@ from ipt_training.finetune.trainee import computed_twice, merge_adapters, prepar
 from ipt_training.loop import run_stage
 from ipt_training.store import write_json
 from ipt_training.train_model import training_loss
+import numpy as np
 from safetensors import SafetensorError
 import torch
 from torch import Tensor
@@ -41,7 +43,8 @@ def finetune(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print)
     with clear_words(recipe):
         work.mkdir(parents=True, exist_ok=True)
         dtype = torch.float32
-        if recipe.lora.rank:
+        # bfloat16 only where products of it and the adapters' float32 are computed in it.
+        if recipe.lora.rank and fast_dtype(device) == torch.bfloat16:
             dtype = getattr(torch, recipe.lora.base_dtype)
         model = Bagel.from_checkpoint(Path(recipe.start), device=device, dtype=dtype)
         rows = Rows(recipe.data.paths, recipe.data.layout, recipe.data.split)
@@ -54,7 +57,8 @@ def finetune(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print)
         batches = Batches(rows, plan, recipe, config, model.tokenizer, model.vae)
         adapters = prepare(model, recipe)
         with RunLog(work / 'tensorboard', saved_step(work / f'{STATE}.pt')) as log:
-            train(model, batches, recipe, log)
+            train(model, batches, recipe, log, lambda: preview(
+                model, rows, index.units, recipe.seed))
         folder = Path(recipe.checkpoint)
         if adapters is not None:
             merge_adapters(model, adapters, folder / 'adapter')
@@ -86,8 +90,13 @@ def describe_plan(index: Index, plan: Plan, recipe: FinetuneRecipe) -> str:
     return '\n'.join(lines)
 
 
-def train(model: Bagel, batches: Batches, recipe: FinetuneRecipe, log: RunLog) -> None:
-    """Train ``model`` in place; what is trained of it is chosen before, see `prepare`."""
+def train(model: Bagel, batches: Batches, recipe: FinetuneRecipe, log: RunLog,
+          draw: Callable[[], np.ndarray | None]) -> None:
+    """
+    Train ``model`` in place; what is trained of it is chosen before, see `prepare`.
+
+    ``draw`` returns a picture for the log; it is asked for one whenever the state was saved.
+    """
     trainee = Trainee(model)
 
     def losses_at(step: int) -> dict[str, Tensor]:
@@ -102,7 +111,8 @@ def train(model: Bagel, batches: Batches, recipe: FinetuneRecipe, log: RunLog) -
     twice = computed_twice(model) if recipe.checkpoint_activations else nullcontext()
     with twice:
         run_stage(STATE, trainee, losses_at, steps=recipe.steps, settings=recipe.optimizer,
-                  folder=Path(recipe.work_dir), save_seconds=recipe.save_seconds)
+                  folder=Path(recipe.work_dir), save_seconds=recipe.save_seconds,
+                  on_save=lambda step, _: log.picture(step, draw()))
 
 
 def accumulated_losses(model: Bagel, batches: list[Batch],

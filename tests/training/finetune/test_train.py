@@ -295,6 +295,14 @@ def test_bad_rows_stop_the_run_or_are_counted(make_recipe, model, tmp_path, make
                    model.tokenizer)
 
 
+def test_what_the_model_imagines_is_logged(undisturbed):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    found = EventAccumulator(str(Path(undisturbed.work_dir) / 'tensorboard')).Reload()
+    last = found.Images('imagined')[-1]
+    # What it saw, the truth, and what it imagined, at the size that the checkpoint draws.
+    assert (last.step, last.height, last.width) == (4, 32, 96)
+
+
 def test_speed_is_logged_beside_the_losses(undisturbed):
     scalars = logged(undisturbed)
     assert set(scalars['speed/tokens_per_s']) == set(scalars['speed/samples_per_s']) == set(
