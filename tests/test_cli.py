@@ -14,7 +14,7 @@ import pytest
 
 TINY = Path(__file__).parent / 'data' / 'tiny_bagel'
 COMMANDS = ('demo', 'ask', 'load-model', 'verify', 'scene', 'collect', 'bag', 'dataset',
-            'evaluate', 'report', 'compare', 'train', 'bench', 'doctor')
+            'evaluate', 'report', 'compare', 'train', 'finetune', 'bench', 'doctor')
 FORWARDED = {
     'verify': 'ipt_ros.bagel.verify',
     'scene': 'ipt_sim.export_command',
@@ -25,6 +25,7 @@ FORWARDED = {
     'report': 'ipt_training.evaluation.report',
     'compare': 'ipt_training.evaluation.compare',
     'train': 'ipt_training.nano',
+    'finetune': 'ipt_training.finetune.command',
 }
 
 
