@@ -62,6 +62,7 @@ def test_exceptions_reach_the_one_who_waits(worker):
 
 def test_an_idle_thread_keeps_nothing_of_its_last_job_alive(worker):
     class Model:
+
         def work(self, job):
             return self
 
