@@ -3,15 +3,17 @@
 
 import math
 from pathlib import Path
+from tempfile import TemporaryDirectory
 import time
 
 from ipt_ros.bagel import Bagel
 from ipt_sim import make_simulator
 import torch
 
-from .data import add_latents, stack_examples
+from .data import add_latents, load_tasks, TaskData
 from .examples import ExampleSource
 from .recipe import load_recipe, RECIPES
+from .store import save_shard, SUFFIX
 from .train_model import batches_at, training_loss
 
 EXAMPLES = 8
@@ -28,13 +30,9 @@ def training_samples_per_second(checkpoint: Path, recipe_path: Path = RECIPES / 
     recipe = load_recipe(recipe_path)
     model = Bagel.from_checkpoint(
         checkpoint, device='cuda' if torch.cuda.is_available() else 'cpu').train()
-    tasks = {}
-    with make_simulator('mujoco') as sim:
-        for task in recipe.data.tasks:
-            source = ExampleSource(sim, recipe.data.seed)
-            made = (source.make(task, index) for index in range(math.ceil(EXAMPLES * 1.5)))
-            tasks[task] = stack_examples([e for e in made if e is not None][:EXAMPLES])
-            add_latents(tasks[task], model.vae)
+    tasks = _examples(list(recipe.data.tasks), recipe.data.seed)
+    for data in tasks.values():
+        add_latents(data, model.vae)
     samples, began = 0, 0.0
     for step in range(-1, STEPS):
         if step == 0:
@@ -46,3 +44,14 @@ def training_samples_per_second(checkpoint: Path, recipe_path: Path = RECIPES / 
         if model.device.type == 'cuda':
             torch.cuda.synchronize()
     return samples / (time.perf_counter() - began)
+
+
+def _examples(tasks: list[str], seed: int) -> dict[str, TaskData]:
+    """Make a few examples of each task and read them as training does."""
+    with make_simulator('mujoco') as sim, TemporaryDirectory() as folder:
+        for task in tasks:
+            source = ExampleSource(sim, seed)
+            made = (source.make(task, index) for index in range(math.ceil(EXAMPLES * 1.5)))
+            kept = [example for example in made if example is not None][:EXAMPLES]
+            save_shard(Path(folder) / task / f'00000{SUFFIX}', kept)
+        return load_tasks(Path(folder), tasks)[0]
