@@ -8,6 +8,8 @@ a run that was stopped goes on where it was, and the data do not depend on the n
 
 import argparse
 from collections import Counter
+from concurrent.futures import as_completed, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 import json
 import multiprocessing
@@ -72,11 +74,20 @@ def generate(
     with tqdm(total=len(tasks) * number, unit='example', smoothing=0.05) as bar:
         bar.update(bar.total - sum(stop - start for _, start, stop, _ in open_jobs))
         context = multiprocessing.get_context('spawn')  # OpenGL does not survive a fork
-        with context.Pool(workers, _start_worker, (backend, seed, options)) as pool:
-            for path, summary in pool.imap_unordered(_make_shard, open_jobs):
+        pool = ProcessPoolExecutor(workers, context, _start_worker, (backend, seed, options))
+        try:
+            for future in as_completed([pool.submit(_make_shard, job) for job in open_jobs]):
+                path, summary = future.result()
                 report['shards'][str(path.relative_to(out))] = summary
                 write_json(out / REPORT, report)
                 bar.update(summary['stop'] - summary['start'])
+        except BrokenProcessPool as error:
+            raise StoreError(
+                'a worker process died (killed, or out of memory); what is finished is kept in '
+                f"'{out}': give the same command again, with fewer workers if memory is short"
+            ) from error
+        finally:
+            pool.shutdown(cancel_futures=True)
     report['summary'] = summarise(report['shards'])
     write_json(out / REPORT, report)
     return report

@@ -5,7 +5,10 @@ from collections import Counter
 from dataclasses import replace
 import importlib.util
 import math
+import multiprocessing
 from pathlib import Path
+import threading
+import time
 
 from ipt_ros.geometry import PinholeCamera, Pose2D
 from ipt_ros.spatial import Example, TASKS
@@ -388,6 +391,30 @@ def test_unknown_task_is_refused():
 def test_scene_blocks_do_not_overlap():
     assert list(scene_seeds(100, 0)) == list(scene_seeds(100, 1)) == [100, 101, 102, 103]
     assert list(scene_seeds(100, 2)) == [104, 105, 106, 107]
+
+
+@pytest.fixture
+def renderer():
+    """Skip where nothing can be drawn."""
+    try:
+        make_simulator('mujoco').close()
+    except RenderingUnavailableError as error:
+        pytest.skip(f'no simulator: {error}')
+
+
+@pytest.mark.usefixtures('renderer')
+def test_a_worker_that_dies_ends_the_run_and_the_next_one_goes_on(tmp_path):
+    def kill_one():
+        while not multiprocessing.active_children():
+            time.sleep(0.05)
+        multiprocessing.active_children()[0].kill()
+
+    killer = threading.Thread(target=kill_one)
+    killer.start()
+    with pytest.raises(StoreError, match='worker process died.*same command again'):
+        generate(['mvc'], 4, 7, tmp_path, workers=2, shard_size=2)
+    killer.join()
+    assert generate(['mvc'], 2, 7, tmp_path, workers=1, shard_size=2)['shards']
 
 
 def test_generation_resumes_and_does_not_depend_on_how_it_was_cut(tmp_path):
