@@ -119,7 +119,7 @@ class Build:
             load_file(self.work / 'encoder.safetensors')))
 
     def make_answers(self) -> None:
-        """Train the whole model to answer about images."""
+        """Train the decoder to find things in images by their names."""
         def prepare(model: Bagel) -> None:
             model.load_state_dict(load_file(self.work / 'letters.safetensors'))
             tasks, names = self.loaded()
