@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ipt_training.finetune.bins import fill_bins
+from ipt_training.finetune.errors import FinetuneError
 from ipt_training.finetune.index import Unit
 import numpy as np
 
@@ -20,15 +21,18 @@ class Plan:
     The batches of all epochs, one after another.
 
     ``group_of``: the row group of each row; ``batch_tokens``: a batch's budget; ``window``: rows.
+    With ``batch_samples`` each batch has so many samples; what is left over at the end of an epoch
+    is left out of it. Raises FinetuneError where an epoch has fewer than that.
     """
 
     def __init__(self, units: Sequence[Unit], group_of: Sequence[int], *, seed: int,
-                 batch_tokens: int, window: int):
+                 batch_tokens: int, window: int, batch_samples: int = 0):
         self.units = units
         self.batch_tokens = batch_tokens
         self._group_of = group_of
         self._seed = seed
         self._window = window
+        self._batch_samples = batch_samples
         self._starts = [0]  # number of each epoch's first batch
         self.epoch = lru_cache(maxsize=2)(self._epoch)
 
@@ -54,11 +58,23 @@ class Plan:
     def _epoch(self, number: int) -> list[list[int]]:
         rng = np.random.default_rng((self._seed, number))
         batches = []
-        for window in self._windows(number):
-            mixed = [window[i] for i in rng.permutation(len(window))]
+        windows = [[window[i] for i in rng.permutation(len(window))]
+                   for window in self._windows(number)]
+        if self._batch_samples:
+            return self._equal(sum(windows, []))
+        for mixed in windows:
             packed = fill_bins([self.units[i].tokens for i in mixed], self.batch_tokens)
             batches += [[mixed[i] for i in packed[k]] for k in rng.permutation(len(packed))]
         return batches
+
+    def _equal(self, mixed: list[int]) -> list[list[int]]:
+        count = self._batch_samples
+        if len(mixed) < count:
+            raise FinetuneError(
+                f'the data give {len(mixed)} samples an epoch, fewer than a batch has '
+                f'(packing.batch_samples: {count}); give more data, or smaller batches')
+        return [mixed[start:start + count]
+                for start in range(0, len(mixed) - count + 1, count)]
 
     def _windows(self, epoch: int) -> list[list[int]]:
         rng = np.random.default_rng((self._seed, epoch, 1))

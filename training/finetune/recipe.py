@@ -39,12 +39,15 @@ class PackingSettings:
     Token budgets; longer samples are left out and counted.
 
     ``window``: examples that are shuffled and packed together. It bounds memory, for the encoded
-    images of one window are held.
+    images of one window are held. ``batch_samples``: so many samples a batch, neither more nor
+    fewer, in place of as many as fit: runs whose samples are not equally long then see equally
+    many. 0 fills batches by tokens.
     """
 
     batch_tokens: int = 32_768
     sample_tokens: int = 24_576
     window: int = 1024
+    batch_samples: int = 0
 
 
 @dataclass(frozen=True)
@@ -128,16 +131,26 @@ def load_finetune_recipe(path: str | Path, changes: Mapping = {}) -> FinetuneRec
             raise RecipeError(f'{path}: expected settings by name, found {values!r:.60}')
         for name, value in changes.items():
             values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
-        recipe = from_dict(FinetuneRecipe, values)
-        _check(recipe)
     except FileNotFoundError:
         raise RecipeError(f'{path}: no such recipe') from None
     except yaml.YAMLError as error:
         raise RecipeError(f'{path}: not valid YAML: {error}') from error
+    except (TypeError, UnicodeDecodeError) as error:
+        raise RecipeError(f'{path}: {error}') from error
+    return finetune_recipe(values, str(path))
+
+
+def finetune_recipe(values: Mapping, where: str) -> FinetuneRecipe:
+    """
+    Return the recipe of these settings, which ``where`` holds.
+
+    Raises RecipeError that names it: unknown, missing or senseless settings.
+    """
+    try:
+        recipe = from_dict(FinetuneRecipe, dict(values))
+        _check(recipe)
     except (ConfigError, TypeError, ValueError) as error:
-        message = str(error)
-        raise RecipeError(message if message.startswith(f'{path}') else f'{path}: {message}'
-                          ) from error
+        raise RecipeError(f'{where}: {error}') from error
     return recipe
 
 
@@ -164,6 +177,12 @@ def _check(recipe: FinetuneRecipe) -> None:
         raise ValueError(
             f'packing.sample_tokens ({recipe.packing.sample_tokens}) is more than a whole batch '
             f'has (packing.batch_tokens: {recipe.packing.batch_tokens})')
+    packing = recipe.packing
+    if not 0 <= packing.batch_samples * packing.sample_tokens <= packing.batch_tokens:
+        raise ValueError(
+            f'packing.batch_samples is {packing.batch_samples}; so many samples of '
+            f'packing.sample_tokens ({packing.sample_tokens}) do not always fit a batch of '
+            f'{packing.batch_tokens} tokens; 0 fills batches by tokens')
     for name in ('text', 'vae', 'vit'):
         chance = getattr(recipe.dropout, name)
         if not 0 <= chance < 1:

@@ -70,7 +70,8 @@ def finetune(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print)
 def make_plan(index: Index, rows: Rows, recipe: FinetuneRecipe) -> Plan:
     """Return the batches of all epochs."""
     return Plan(index.units, rows.group_of, seed=recipe.seed,
-                batch_tokens=recipe.packing.batch_tokens, window=recipe.packing.window)
+                batch_tokens=recipe.packing.batch_tokens, window=recipe.packing.window,
+                batch_samples=recipe.packing.batch_samples)
 
 
 def describe_plan(index: Index, plan: Plan, recipe: FinetuneRecipe) -> str:
@@ -144,9 +145,11 @@ def accumulated_losses(model: Bagel, batches: list[Batch],
 def check_same_run(path: Path, recipe: FinetuneRecipe, mark: str) -> None:
     """Raise FinetuneError if the work folder's state is of other data, or packed otherwise."""
     now = {'data': mark, 'start': recipe.start, 'batch_tokens': recipe.packing.batch_tokens,
-           'window': recipe.packing.window, 'accumulate': recipe.accumulate}
+           'window': recipe.packing.window, 'accumulate': recipe.accumulate,
+           'batch_samples': recipe.packing.batch_samples}
     if path.exists() and path.with_name(f'{STATE}.pt').exists():
-        kept = json.loads(path.read_text(encoding='utf-8'))
+        # Runs from before there was such a setting had none.
+        kept = {'batch_samples': 0} | json.loads(path.read_text(encoding='utf-8'))
         changed = [name for name in now if kept.get(name) != now[name]]
         if changed:
             raise FinetuneError(

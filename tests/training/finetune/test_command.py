@@ -38,6 +38,7 @@ def test_the_nano_recipe_is_complete():
     ({'mode': 'guess'}, "mode is 'guess'; give one of label-only, text-cot, ipt, mixed"),
     ({'steps': 0}, 'steps is 0'),
     ({'packing': {'sample_tokens': 99_999}}, 'sample_tokens .99999. is more than a whole batch'),
+    ({'packing': {'batch_samples': 5}}, 'batch_samples is 5; so many samples .* do not always'),
     ({'dropout': {'text': 1.5}}, 'dropout.text is 1.5'),
     ({'data': {'bad_rows': 'eat'}}, "bad_rows is 'eat'; give one of stop, skip"),
     ({'stepz': 3}, 'unknown settings .*stepz')])

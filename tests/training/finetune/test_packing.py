@@ -6,6 +6,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 from ipt_training.finetune.bins import best_fit, fill_bins
+from ipt_training.finetune.errors import FinetuneError
 from ipt_training.finetune.index import Unit
 from ipt_training.finetune.plan import Plan
 import numpy as np
@@ -50,10 +51,10 @@ def units(count=600, seed=0, kinds=('answer', 'ipt')):
             for row in range(count) for kind in kinds]
 
 
-def plan(samples, seed=1, window=256, group=50, budget=32_768):
+def plan(samples, seed=1, window=256, group=50, budget=32_768, count=0):
     rows = 1 + max(unit.row for unit in samples)
     return Plan(samples, [row // group for row in range(rows)], seed=seed, batch_tokens=budget,
-                window=window)
+                window=window, batch_samples=count)
 
 
 @pytest.mark.parametrize('seed', range(5))
@@ -66,6 +67,24 @@ def test_an_epoch_holds_every_sample_once():
     samples = units()
     counted = Counter(i for batch in plan(samples).epoch(0) for i in batch)
     assert counted == Counter(range(len(samples)))
+
+
+def test_batches_of_equally_many_samples_hold_none_twice_and_leave_out_the_rest():
+    samples = units(100, kinds=('answer', 'ipt'))
+    made = plan(samples, count=7, window=30)
+    epoch = made.epoch(0)
+    assert {len(batch) for batch in epoch} == {7} and len(epoch) == 200 // 7
+    assert max(Counter(i for batch in epoch for i in batch).values()) == 1
+    kinds = Counter(samples[i].kind for batch in epoch for i in batch)
+    assert abs(kinds['ipt'] - kinds['answer']) <= 200 % 7
+    # The next epoch goes on at once, and leaves out others.
+    assert len(made.batch(len(epoch))) == 7
+    assert set(sum(epoch, [])) != set(sum(made.epoch(1), []))
+
+
+def test_too_few_samples_for_a_batch_are_refused():
+    with pytest.raises(FinetuneError, match='200 samples an epoch, fewer than a batch has'):
+        plan(units(100), count=201).epoch(0)
 
 
 def test_of_the_kind_with_more_samples_each_epoch_takes_others():
