@@ -8,7 +8,6 @@ then renamed: a kill at any moment leaves the last good state.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 import json
 import math
 import os
@@ -19,31 +18,7 @@ import torch
 from torch import nn, Tensor
 from tqdm import tqdm
 
-
-@dataclass(frozen=True)
-class OptimizerSettings:
-    """
-    AdamW with warm-up, a constant plateau and a linear decay at the end.
-
-    The plateau does not depend on the number of steps, so a run can be resumed with more of them.
-    ``decay`` is the share of the steps in which the rate falls to zero. The defaults are those of
-    a small model from scratch; the published fine-tuning has betas (0.9, 0.95) and eps 1e-15.
-    """
-
-    learning_rate: float
-    warmup_steps: int = 100
-    decay: float = 0.2
-    weight_decay: float = 0.0
-    betas: tuple[float, float] = (0.9, 0.99)
-    eps: float = 1e-8
-    clip: float = 1.0
-    ema: float = 0.0
-
-    def rate(self, step: int, steps: int) -> float:
-        """Return the learning rate at ``step`` of ``steps``."""
-        warm = min(1.0, (step + 1) / max(1, self.warmup_steps))
-        left = (steps - step) / max(1.0, self.decay * steps)
-        return self.learning_rate * warm * min(1.0, left)
+from .optimizers import Optimizers, OptimizerSettings
 
 
 class TrainingDivergedError(RuntimeError):
@@ -78,17 +53,6 @@ class Ema:
                 value.copy_(self.values[name])
 
 
-def parameter_groups(module: nn.Module, weight_decay: float) -> list[dict]:
-    """Matrices decay; vectors (biases, norms) and embeddings do not."""
-    decayed, plain = [], []
-    for name, value in module.named_parameters():
-        if value.requires_grad:
-            flat = value.ndim < 2 or 'embed' in name
-            (plain if flat else decayed).append(value)
-    return [{'params': decayed, 'weight_decay': weight_decay},
-            {'params': plain, 'weight_decay': 0.0}]
-
-
 def run_stage(
     name: str,
     module: nn.Module,
@@ -110,9 +74,7 @@ def run_stage(
     """
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f'{name}.pt'
-    optimizer = torch.optim.AdamW(
-        parameter_groups(module, settings.weight_decay), lr=settings.learning_rate,
-        betas=settings.betas, eps=settings.eps, fused=True)
+    optimizer = Optimizers(module, settings)
     trainable = [value for value in module.parameters() if value.requires_grad]
     ema = Ema(module, settings.ema) if settings.ema else None
     first = load_state(path, module, optimizer, ema)
@@ -123,9 +85,6 @@ def run_stage(
     bar = tqdm(range(first, steps), initial=first, total=steps, desc=name, mininterval=2.0,
                dynamic_ncols=True)
     for step in bar:
-        for group in optimizer.param_groups:
-            # All of them each time: a resumed state brings along those of the run that wrote it.
-            group.update(lr=settings.rate(step, steps), betas=settings.betas, eps=settings.eps)
         losses = losses_at(step)
         if not torch.isfinite(losses['loss']):
             raise TrainingDivergedError(
@@ -133,8 +92,7 @@ def run_stage(
                 f'state is {path}; lower optimizer.learning_rate and start again')
         losses['loss'].backward()
         nn.utils.clip_grad_norm_(trainable, settings.clip)
-        optimizer.step()
-        optimizer.zero_grad(set_to_none=True)
+        optimizer.step(settings.rate(step, steps))
         if ema:
             ema.update(module, step)
         seen.append({key: value.item() for key, value in losses.items()})
@@ -164,7 +122,7 @@ def mean(values: list[float]) -> float:
     return sum(known) / len(known) if known else math.nan
 
 
-def save_state(path: Path, step: int, module: nn.Module, optimizer: torch.optim.Optimizer,
+def save_state(path: Path, step: int, module: nn.Module, optimizer: Optimizers,
                ema: Ema | None) -> None:
     """Write everything that resuming needs, atomically."""
     state = {
@@ -178,7 +136,7 @@ def save_state(path: Path, step: int, module: nn.Module, optimizer: torch.optim.
     os.replace(temporary, path)
 
 
-def load_state(path: Path, module: nn.Module, optimizer: torch.optim.Optimizer,
+def load_state(path: Path, module: nn.Module, optimizer: Optimizers,
                ema: Ema | None) -> int:
     """Load what `save_state` wrote, if it is there; return the step to go on with."""
     if not path.exists():

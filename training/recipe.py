@@ -9,7 +9,7 @@ from ipt_ros.bagel import ConfigError
 from ipt_ros.bagel.config import from_dict
 import yaml
 
-from .loop import OptimizerSettings
+from .optimizers import OptimizerSettings
 
 RECIPES = Path(__file__).parent / 'recipes'
 
@@ -95,15 +95,33 @@ class RecipeError(ValueError):
     """A recipe that cannot be read; the message names file and field."""
 
 
+def recipe_file(name: str | Path) -> Path:
+    """Return the file of a recipe: a path, or the name of one of ours (with or without .yaml)."""
+    path = Path(name)
+    if not path.exists():
+        for ours in (RECIPES / path, RECIPES / f'{path}.yaml'):
+            if ours.is_file():
+                return ours
+    return path
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """Read settings by name. Raises RecipeError: no file, bad YAML, or something else in it."""
+    try:
+        values = yaml.safe_load(path.read_text(encoding='utf-8'))
+    except FileNotFoundError:
+        raise RecipeError(f'{path}: no such recipe; ours are in {RECIPES}') from None
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise RecipeError(f'{path}: not valid YAML: {error}') from error
+    if not isinstance(values, dict):
+        raise RecipeError(f'{path}: expected settings by name, found {values!r:.60}')
+    return values
+
+
 def load_recipe(path: str | Path) -> Recipe:
     """Read a recipe. Raises RecipeError: no file, bad YAML, unknown or missing fields."""
     path = Path(path)
-    try:
-        values = yaml.safe_load(path.read_text())
-    except FileNotFoundError:
-        raise RecipeError(f'{path}: no such recipe; ours are in {RECIPES}') from None
-    except yaml.YAMLError as error:
-        raise RecipeError(f'{path}: not valid YAML: {error}') from error
+    values = read_recipe(path)
     try:
         for name, kind in (('data', DataRecipe), ('vae', VaeRecipe), ('encoder', EncoderRecipe),
                            ('letters', ModelRecipe),

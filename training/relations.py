@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Where objects are with respect to a marked target, in a few words.
+Where objects are with respect to a marked place, in a few words.
 
 Perspective questions ask for one bit that hangs on several things at once: where the object is
 from the X, and which way the observer turns. These words name each of them, for every object of a
-picture, so that a small model can learn them one by one.
+picture, so that a small model can learn them one by one. Likewise for what is beside a path on a
+map, seen from the path's midpoint.
 """
 
 from dataclasses import dataclass
+import math
 
-from ipt_ros.spatial import Example
+from ipt_ros.spatial import Example, Question, TASKS
+from ipt_ros.spatial.tasks.perspective import TURNS
+import numpy as np
 
 # Within these margins (metres) neither word would be true to what one sees.
 LEVEL, STRAIGHT, SAME = 0.2, 0.2, 0.3
@@ -18,28 +22,76 @@ LEVEL, STRAIGHT, SAME = 0.2, 0.2, 0.3
 @dataclass(frozen=True)
 class Relation:
     """
-    An object with respect to the target, in the heading of the picture.
+    An object with respect to a place and a heading.
 
-    ``ahead`` and ``left`` are metres from the target to the object, ``change`` is by how many
-    metres the observer's distance to it grows on the way to the target.
+    Of perspective questions, the place is the X and the heading that of the picture; of paths, the
+    midpoint and the way from waypoint 1 to 2. ``ahead`` and ``left`` are metres from the place to
+    the object. ``change`` is by how many metres the observer's distance to it grows on the way to
+    the X, ``beside`` its metres to the left of the picture's line of sight; None for paths.
     """
 
     name: str
     ahead: float
     left: float
-    change: float
-
-    @classmethod
-    def from_seen(cls, row: dict) -> 'Relation':
-        """Read an entry of a perspective example's ``metadata['seen']``."""
-        return cls(row['name'], row['ahead'], row['left'],
-                   row['distance_after'] - row['distance_before'])
+    change: float | None = None
+    beside: float | None = None
 
 
 def relations(example: Example) -> list[Relation]:
-    """Return those of a perspective example, none for other tasks."""
-    rows = example.metadata.get('seen', []) if example.task == 'pet' else []
-    return [Relation.from_seen(row) for row in rows]
+    """Return those of an example, none for counting."""
+    if example.task == 'pet':
+        return _from_target(example.metadata)
+    if example.task == 'pt':
+        return _from_midpoint(example.metadata)
+    return []
+
+
+def _from_target(known: dict) -> list[Relation]:
+    if 'seen' not in known:
+        return []
+    x, y, yaw = known['pose']
+    dx, dy = known['target_pose'][0] - x, known['target_pose'][1] - y
+    beside = dy * math.cos(yaw) - dx * math.sin(yaw)
+    return [
+        Relation(row['name'], row['ahead'], row['left'],
+                 row['distance_after'] - row['distance_before'], beside + row['left'])
+        for row in known['seen']]
+
+
+def _from_midpoint(known: dict) -> list[Relation]:
+    """Return those of objects whose name is the only one of its kind on the map."""
+    x, y, yaw = known['midpoint']
+    if tuple(known['direction']) == (2, 1):
+        yaw += math.pi
+    c, s = math.cos(yaw), math.sin(yaw)
+    position = {item['id']: item['position'] for item in known['objects']}
+    shown = [row for row in known['shown'] if row['map_area'] > 0]
+    names = [row['name'] for row in shown]
+    found = []
+    for row in shown:
+        if names.count(row['name']) == 1:
+            dx, dy = position[row['object']][0] - x, position[row['object']][1] - y
+            found.append(Relation(row['name'], dx * c + dy * s, dy * c - dx * s))
+    return found
+
+
+def perspective_questions(relation: Relation, rng: np.random.Generator) -> list[Question]:
+    """
+    Return all that perspective questions ask of an object: both turns, its side and its distance.
+
+    Also where it would not be in sight from the X: the truth is as clear, and a picture then gives
+    many times the labels that its own questions give.
+    """
+    task, kinds = TASKS['pet'], []
+    if relation.change is not None and abs(relation.change) > SAME:
+        change = 'further' if relation.change > 0 else 'closer'
+        kinds += [(f'distance_change_{change}', turn) for turn in TURNS]
+    if relation.beside is not None and abs(relation.ahead) > LEVEL:
+        before = 'left' if relation.beside > 0 else 'right'
+        for turn in TURNS:
+            after = 'left' if (relation.ahead > 0) == (turn == 'right') else 'right'
+            kinds.append((f'relative_position_{before}_{after}', turn))
+    return [task.question(subtask, relation.name, turn, rng) for subtask, turn in kinds]
 
 
 def place_question(relation: Relation, turn: str = '') -> str:
@@ -49,17 +101,23 @@ def place_question(relation: Relation, turn: str = '') -> str:
 
 
 def answer_in_words(relation: Relation, turn: str = '') -> str:
-    """Return three words: left or right, ahead or behind, closer or further; with in-betweens."""
+    """
+    Return left or right, ahead or behind and, where it is known, closer or further.
+
+    ``turn`` is 'left', 'right', 'around' or nothing. There are words for in-betweens, too.
+    """
     ahead, left = relation.ahead, relation.left
     if turn == 'left':
         ahead, left = left, -ahead
     elif turn == 'right':
         ahead, left = -left, ahead
-    return ' '.join((
-        _word(left, STRAIGHT, 'left', 'right', 'straight'),
-        _word(ahead, LEVEL, 'ahead', 'behind', 'level'),
-        _word(relation.change, SAME, 'further', 'closer', 'same'),
-    ))
+    elif turn == 'around':
+        ahead, left = -ahead, -left
+    words = [_word(left, STRAIGHT, 'left', 'right', 'straight'),
+             _word(ahead, LEVEL, 'ahead', 'behind', 'level')]
+    if relation.change is not None:
+        words.append(_word(relation.change, SAME, 'further', 'closer', 'same'))
+    return ' '.join(words)
 
 
 def _word(value: float, margin: float, above: str, below: str, between: str) -> str:

@@ -61,7 +61,8 @@ def drill_sample(question: Question) -> list[Segment]:
     segments: list[Segment] = [TextSegment(ANSWER_ONLY_PROMPT), TextSegment(question.text)]
     for branch, (letter, choice) in enumerate(zip(LETTERS, question.choices), start=1):
         segments += [
-            TextSegment(f'{choice} {question.metadata["category"]}.', branch=branch),
+            TextSegment(f'{choice} {question.metadata.get("category", "")}'.rstrip() + '.',
+                        branch=branch),
             TextSegment(answer_text(letter), loss=True, branch=branch),
         ]
     return segments

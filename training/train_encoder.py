@@ -17,7 +17,8 @@ import torch
 from torch import nn, Tensor
 from torch.nn import functional as F
 
-from .loop import OptimizerSettings, run_stage
+from .loop import run_stage
+from .optimizers import OptimizerSettings
 from .train_vae import to_signed
 
 

@@ -20,7 +20,7 @@ from .data import TaskData
 from .loop import run_stage
 from .places import locate_answer, showing_answer, what_question, where_question
 from .recipe import ModelRecipe
-from .relations import answer_in_words, place_question
+from .relations import answer_in_words, perspective_questions, place_question
 from .samples import (
     answer_sample,
     drill_sample,
@@ -50,12 +50,16 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
             samples.append(told_sample(material, told[:recipe.questions[mode]]))
             continue
         if mode == 'list':
-            samples.append(listing_sample(material, *listed(data, int(index), patch, rng)))
+            samples.append(listing_sample(
+                material, *listed(task, data, int(index), patch, rng)))
             continue
-        order = rng.permutation(len(material.questions))[:recipe.questions[mode]]
-        open_share = 0.0 if mode == 'drill' else recipe.open_share
-        questions = [draw_question(material.questions[i], TASKS[task], open_share, rng)
-                     for i in order]
+        asked = material.questions
+        if mode == 'answer':
+            asked = asked + further_questions(task, material, rng)
+        order = rng.permutation(len(asked))[:recipe.questions[mode]]
+        # What else is on that side of a path would be as true: only choices make it one answer.
+        open_share = 0.0 if mode == 'drill' or task == 'pt' else recipe.open_share
+        questions = [draw_question(asked[i], TASKS[task], open_share, rng) for i in order]
         if mode == 'drill':
             samples += [drill_sample(question) for question in questions]
         elif mode == 'answer':
@@ -63,6 +67,17 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
         else:
             samples.append(imagine_sample(material, questions, recipe.noised_copies))
     return samples
+
+
+def further_questions(task: str, material: Material,
+                      rng: np.random.Generator) -> list[Question]:
+    """Return questions that the example's truth answers, beyond those that it came with."""
+    if task == 'pet':
+        return [question for relation in material.relations
+                for question in perspective_questions(relation, rng)]
+    if task == 'pt':
+        return [TASKS['pt'].from_other_end(question, rng) for question in material.questions]
+    return []
 
 
 def relations_told(material: Material, rng: np.random.Generator) -> list[tuple[str, str]]:
@@ -88,12 +103,17 @@ def places_told(data: TaskData, index: int, patch: int,
     return [told[i] for i in rng.permutation(len(told))]
 
 
-def listed(data: TaskData, index: int, patch: int,
+def listed(task: str, data: TaskData, index: int, patch: int,
            rng: np.random.Generator) -> tuple[str, list[str]]:
     """Return a heading and, in random order, all entries under it."""
     material = data.material(index)
     choice = rng.integers(3)
-    if len(material.images) == 1 and choice:
+    if task == 'pt' and choice:
+        turn = ('', 'around')[rng.integers(2)]
+        heading = 'from M1 on the way 2 to 1:' if turn else 'from M1 on the way 1 to 2:'
+        entries = [f'{relation.name} {answer_in_words(relation, turn)}'
+                   for relation in material.relations]
+    elif len(material.images) == 1 and choice:
         turn = ('', 'left', 'right')[rng.integers(3)]
         heading = f"from the 'X'{f' after turning {turn}' if turn else ''}:"
         entries = [f'{relation.name} {answer_in_words(relation, turn)}'

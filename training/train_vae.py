@@ -17,7 +17,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .loop import OptimizerSettings, run_stage
+from .loop import run_stage
+from .optimizers import OptimizerSettings
 
 
 def to_signed(images: np.ndarray) -> Tensor:

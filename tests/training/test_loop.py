@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training loop: schedule, resuming bit for bit, and stopping on a loss that is no number."""
 
-from ipt_training.loop import Ema, OptimizerSettings, run_stage, TrainingDivergedError
+from ipt_training.loop import Ema, run_stage, TrainingDivergedError
+from ipt_training.optimizers import OptimizerSettings
 import pytest
 import torch
 from torch import nn

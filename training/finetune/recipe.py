@@ -7,9 +7,8 @@ from pathlib import Path
 
 from ipt_ros.bagel import ConfigError, Dropout
 from ipt_ros.bagel.config import from_dict
-from ipt_training.loop import OptimizerSettings
-from ipt_training.recipe import RecipeError
-import yaml
+from ipt_training.optimizers import OptimizerSettings
+from ipt_training.recipe import read_recipe, RecipeError
 
 MODES = ('label-only', 'text-cot', 'ipt', 'mixed')
 
@@ -125,30 +124,10 @@ def load_finetune_recipe(path: str | Path, changes: Mapping = {}) -> FinetuneRec
     Raises RecipeError: no file, bad YAML, unknown, missing or senseless settings.
     """
     path = Path(path)
+    values = read_recipe(path)
     try:
-        values = yaml.safe_load(path.read_text(encoding='utf-8'))
-        if not isinstance(values, dict):
-            raise RecipeError(f'{path}: expected settings by name, found {values!r:.60}')
         for name, value in changes.items():
             values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
-    except FileNotFoundError:
-        raise RecipeError(f'{path}: no such recipe') from None
-    except yaml.YAMLError as error:
-        raise RecipeError(f'{path}: not valid YAML: {error}') from error
-    except (TypeError, UnicodeDecodeError) as error:
-        raise RecipeError(f'{path}: {error}') from error
-    return finetune_recipe(values, str(path))
-
-
-def finetune_recipe(values: Mapping, where: str) -> FinetuneRecipe:
-    """
-    Return the recipe of these settings, which ``where`` holds.
-
-    Raises RecipeError that names it: unknown, missing or senseless settings.
-    """
-    try:
-        recipe = from_dict(FinetuneRecipe, dict(values))
-        _check(recipe)
     except (ConfigError, TypeError, ValueError) as error:
         raise RecipeError(f'{where}: {error}') from error
     return recipe

@@ -111,6 +111,15 @@ class PathTracing(Task):
             known['variant'])
         return replace(again, metadata=known | again.metadata)
 
+    def from_other_end(self, question: Question, rng: np.random.Generator) -> Question:
+        """Return the same about the same view for one who comes the other way, the other side."""
+        known = question.metadata
+        side = SIDES[1 - SIDES.index(known['side'])]
+        twin = self.question(
+            known['seen'], known['unseen'], side, tuple(known['direction'][::-1]), rng,
+            known['variant'])
+        return replace(twin, metadata=known | twin.metadata)
+
 
 def side_in(question: str) -> str:
     """Return the side that a question names, 'left' or 'right', or '' if none or both."""
