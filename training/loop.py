@@ -13,6 +13,7 @@ import math
 import os
 from pathlib import Path
 import time
+from typing import Protocol
 
 import torch
 from torch import nn, Tensor
@@ -53,6 +54,50 @@ class Ema:
                 value.copy_(self.values[name])
 
 
+class State(Protocol):
+    """Where a run keeps what it needs to go on; its text names the place."""
+
+    def load(self, module: nn.Module, optimizer: Optimizers, ema: Ema | None) -> int:
+        """Load what `save` wrote, if it is there; return the step to go on with."""
+
+    def save(self, step: int, module: nn.Module, optimizer: Optimizers, ema: Ema | None) -> None:
+        """Write everything that resuming needs; a kill leaves the last state or this one."""
+
+
+class StateFile:
+    """The state of one process, in one file."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def load(self, module: nn.Module, optimizer: Optimizers, ema: Ema | None) -> int:
+        """Load what `save` wrote, if it is there; return the step to go on with."""
+        if not self.path.exists():
+            return 0
+        state = torch.load(self.path, weights_only=True)
+        module.load_state_dict(state['module'])
+        optimizer.load_state_dict(state['optimizer'])
+        if ema and state['ema']:
+            for name, value in state['ema'].items():
+                ema.values[name].copy_(value)
+        return state['step']
+
+    def save(self, step: int, module: nn.Module, optimizer: Optimizers, ema: Ema | None) -> None:
+        """Write everything that resuming needs, atomically."""
+        state = {
+            'step': step,
+            'module': module.state_dict(),
+            'optimizer': optimizer.state_dict(),
+            'ema': ema.values if ema else {},
+        }
+        temporary = self.path.with_suffix('.tmp')
+        torch.save(state, temporary)
+        os.replace(temporary, self.path)
+
+
 def run_stage(
     name: str,
     module: nn.Module,
@@ -64,33 +109,40 @@ def run_stage(
     save_seconds: float = 120.0,
     on_save: Callable[[int, nn.Module], None] | None = None,
     save_points: Iterable[int] = (),
+    state: State | None = None,
+    lead: bool = True,
+    decide: Callable[[bool], bool] = bool,
 ) -> None:
     """
-    Train ``module`` for ``steps`` steps, resuming from ``folder``/NAME.pt where there is one.
+    Train ``module`` for ``steps`` steps, resuming from ``state`` where there is one.
 
     ``losses_at(step)`` returns named scalar tensors; 'loss' is what is minimised, the others are
-    logged. At the end the module holds the averaged weights if ``settings.ema`` is set.
+    logged. Where 'loss' has no graph, ``losses_at`` has put gradients in place itself.
+    ``state`` is kept in ``folder``/NAME.pt if not given. Of several processes that train together
+    one is the ``lead``, which logs, and ``decide`` turns a choice of one into the choice of all.
+    At the end the module holds the averaged weights if ``settings.ema`` is set.
     Raises TrainingDivergedError when the loss is not finite.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f'{name}.pt'
+    state = state or StateFile(folder / f'{name}.pt')
     optimizer = Optimizers(module, settings)
     trainable = [value for value in module.parameters() if value.requires_grad]
     ema = Ema(module, settings.ema) if settings.ema else None
-    first = load_state(path, module, optimizer, ema)
+    first = state.load(module, optimizer, ema)
     save_points = set(save_points)
-    log = (folder / f'{name}.jsonl').open('a')
+    log = (folder / f'{name}.jsonl' if lead else Path(os.devnull)).open('a')
     saved, seen = time.monotonic(), []
     module.train()
     bar = tqdm(range(first, steps), initial=first, total=steps, desc=name, mininterval=2.0,
-               dynamic_ncols=True)
+               dynamic_ncols=True, disable=not lead)
     for step in bar:
         losses = losses_at(step)
         if not torch.isfinite(losses['loss']):
             raise TrainingDivergedError(
                 f'stage {name}: the loss is {losses["loss"].item()} at step {step}; the last good '
-                f'state is {path}; lower optimizer.learning_rate and start again')
-        losses['loss'].backward()
+                f'state is {state}; lower optimizer.learning_rate and start again')
+        if losses['loss'].requires_grad:
+            losses['loss'].backward()
         nn.utils.clip_grad_norm_(trainable, settings.clip)
         optimizer.step(settings.rate(step, steps))
         if ema:
@@ -104,9 +156,9 @@ def run_stage(
                       + '\n')
             log.flush()
             seen = []
-        if (time.monotonic() - saved > save_seconds or step + 1 in save_points
-                or step + 1 == steps):
-            save_state(path, step + 1, module, optimizer, ema)
+        if (step + 1 in save_points or step + 1 == steps
+                or decide(time.monotonic() - saved > save_seconds)):
+            state.save(step + 1, module, optimizer, ema)
             saved = time.monotonic()
             if on_save:
                 on_save(step + 1, module)
@@ -120,31 +172,3 @@ def mean(values: list[float]) -> float:
     """Return the mean of what is a number; NaN of nothing."""
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known) if known else math.nan
-
-
-def save_state(path: Path, step: int, module: nn.Module, optimizer: Optimizers,
-               ema: Ema | None) -> None:
-    """Write everything that resuming needs, atomically."""
-    state = {
-        'step': step,
-        'module': module.state_dict(),
-        'optimizer': optimizer.state_dict(),
-        'ema': ema.values if ema else {},
-    }
-    temporary = path.with_suffix('.tmp')
-    torch.save(state, temporary)
-    os.replace(temporary, path)
-
-
-def load_state(path: Path, module: nn.Module, optimizer: Optimizers,
-               ema: Ema | None) -> int:
-    """Load what `save_state` wrote, if it is there; return the step to go on with."""
-    if not path.exists():
-        return 0
-    state = torch.load(path, weights_only=True)
-    module.load_state_dict(state['module'])
-    optimizer.load_state_dict(state['optimizer'])
-    if ema and state['ema']:
-        for name, value in state['ema'].items():
-            ema.values[name].copy_(value)
-    return state['step']

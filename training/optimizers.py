@@ -64,26 +64,26 @@ class Optimizers:
         muon = [torch.optim.Muon(
             hidden, lr=settings.learning_rate, weight_decay=settings.weight_decay,
             adjust_lr_fn='match_rms_adamw')] if hidden else []
-        self._all: list[torch.optim.Optimizer] = [adamw, *muon]
+        self.all: list[torch.optim.Optimizer] = [adamw, *muon]
 
     def step(self, rate: float) -> None:
         """Update the parameters at a learning rate, and drop their gradients."""
-        for optimizer in self._all:
+        for optimizer in self.all:
             for group in optimizer.param_groups:
                 group['lr'] = rate
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
     def state_dict(self) -> list[dict[str, Any]]:
-        return [optimizer.state_dict() for optimizer in self._all]
+        return [optimizer.state_dict() for optimizer in self.all]
 
     def load_state_dict(self, states: list[dict[str, Any]]) -> None:
         """Take over the state of a run with the same method; the settings stay our own."""
-        if len(states) != len(self._all):
+        if len(states) != len(self.all):
             raise ValueError(
                 'the saved state is that of another optimizer.method; go on with that one, or '
                 'start in another work_dir')
-        for optimizer, state in zip(self._all, states):
+        for optimizer, state in zip(self.all, states):
             own = [{k: v for k, v in group.items() if k != 'params'}
                    for group in optimizer.param_groups]
             optimizer.load_state_dict(state)
