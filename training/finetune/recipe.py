@@ -128,6 +128,20 @@ def load_finetune_recipe(path: str | Path, changes: Mapping = {}) -> FinetuneRec
     try:
         for name, value in changes.items():
             values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
+    except TypeError as error:
+        raise RecipeError(f'{path}: {error}') from error
+    return finetune_recipe(values, str(path))
+
+
+def finetune_recipe(values: Mapping, where: str) -> FinetuneRecipe:
+    """
+    Return the recipe of these settings, which ``where`` holds.
+
+    Raises RecipeError that names it: unknown, missing or senseless settings.
+    """
+    try:
+        recipe = from_dict(FinetuneRecipe, dict(values))
+        _check(recipe)
     except (ConfigError, TypeError, ValueError) as error:
         raise RecipeError(f'{where}: {error}') from error
     return recipe
