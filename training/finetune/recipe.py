@@ -85,12 +85,30 @@ class LoraSettings:
 
 
 @dataclass(frozen=True)
+class ParallelSettings:
+    """
+    How processes that torchrun started share a run; one process needs none of it.
+
+    ``replicas``: of the whole model, each spread over its share of the processes: with one a
+    machine, parameters are gathered within machines alone. ``exchange``: gradients, once a 'step',
+    or after every 'batch', which takes more time and, where a process has several batches a step,
+    less memory. ``timeout_minutes``: for what one process does while the others wait, such as
+    reading all data once.
+    """
+
+    replicas: int = 1
+    exchange: str = 'step'
+    timeout_minutes: float = 60.0
+
+
+@dataclass(frozen=True)
 class FinetuneRecipe:
     """
     Everything that decides a run.
 
     ``start``: checkpoint folder to begin with; ``checkpoint``: folder that is written at the end,
-    in ``checkpoint_dtype``; ``work_dir``: state and logs. ``accumulate``: batches a step.
+    in ``checkpoint_dtype``; ``work_dir``: state and logs. ``accumulate``: batches a step, of all
+    processes together.
     ``frozen``: what names of parameters begin with that are not trained. ``save_seconds``: between
     two saved states.
     """
@@ -115,6 +133,7 @@ class FinetuneRecipe:
     checkpoint_activations: bool = False
     checkpoint_dtype: str = 'bfloat16'
     save_seconds: float = 600.0
+    parallel: ParallelSettings = field(default_factory=ParallelSettings)
 
 
 def load_finetune_recipe(path: str | Path, changes: Mapping = {}) -> FinetuneRecipe:
@@ -156,6 +175,7 @@ def _check(recipe: FinetuneRecipe) -> None:
             ('format.label_prompt', recipe.format.label_prompt, ('think', 'answer-only')),
             ('format.order', recipe.format.order, ('prompt-first', 'images-first')),
             ('lora.base_dtype', recipe.lora.base_dtype, ('float32', 'bfloat16')),
+            ('parallel.exchange', recipe.parallel.exchange, ('step', 'batch')),
             ('checkpoint_dtype', recipe.checkpoint_dtype, ('float32', 'bfloat16'))):
         if value not in allowed:
             raise ValueError(f'{name} is {value!r}; give one of {", ".join(allowed)}')
@@ -163,7 +183,8 @@ def _check(recipe: FinetuneRecipe) -> None:
             ('steps', recipe.steps), ('accumulate', recipe.accumulate),
             ('data.questions', recipe.data.questions), ('packing.window', recipe.packing.window),
             ('packing.sample_tokens', recipe.packing.sample_tokens),
-            ('format.noised_copies', recipe.format.noised_copies)):
+            ('format.noised_copies', recipe.format.noised_copies),
+            ('parallel.replicas', recipe.parallel.replicas)):
         if not isinstance(value, int) or value < 1:
             raise ValueError(f'{name} is {value!r}; give a whole number from 1 on')
     if recipe.packing.sample_tokens > recipe.packing.batch_tokens:
