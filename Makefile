@@ -35,7 +35,7 @@ bench: setup  ## measure answering, imagining, streaming and training on this ma
 	$(VENV)/bin/ipt bench $(ARGS)
 
 train-nano: setup  ## train the nano checkpoint from scratch (hours on two CPU cores)
-	$(PY) -m ipt_training.nano $(ARGS)
+	$(VENV)/bin/ipt train $(ARGS)
 
 colcon: setup  ## build both packages with colcon into build/ and install/
 	$(VENV)/bin/colcon build --cmake-args -DPython3_EXECUTABLE=$(PY)

@@ -96,8 +96,8 @@ def build_parser() -> argparse.ArgumentParser:
     forwarded('report', 'ipt_training.evaluation.report', 'make a web page of an evaluation')
     forwarded('compare', 'ipt_training.evaluation.compare',
               'compare two checkpoints on the same questions')
-    forwarded('train', 'ipt_training.nano', 'train a checkpoint from scratch')
-    forwarded('finetune', 'ipt_training.finetune.command', 'fine-tune a checkpoint on data')
+    forwarded('train', 'ipt_training.train',
+              'make a checkpoint from scratch, or train one further')
 
     bench = command('bench', _bench, 'measure answering, imagining, streaming and training')
     bench.add_argument('--checkpoint', type=Path, help=f'model folder (default: {NANO})')

@@ -14,7 +14,7 @@ import pytest
 
 TINY = Path(__file__).parent / 'data' / 'tiny_bagel'
 COMMANDS = ('demo', 'ask', 'load-model', 'verify', 'scene', 'collect', 'bag', 'dataset',
-            'evaluate', 'report', 'compare', 'train', 'finetune', 'bench', 'doctor')
+            'evaluate', 'report', 'compare', 'train', 'bench', 'doctor')
 FORWARDED = {
     'verify': 'ipt_ros.bagel.verify',
     'scene': 'ipt_sim.export_command',
@@ -24,8 +24,7 @@ FORWARDED = {
     'evaluate': 'ipt_training.evaluate',
     'report': 'ipt_training.evaluation.report',
     'compare': 'ipt_training.evaluation.compare',
-    'train': 'ipt_training.nano',
-    'finetune': 'ipt_training.finetune.command',
+    'train': 'ipt_training.train',
 }
 
 
@@ -76,13 +75,13 @@ def test_module_behind_a_forwarded_command_has_a_main(module):
 
 
 def test_ctrl_c_ends_a_command_with_130(monkeypatch, capsys):
-    stand_in = ModuleType('ipt_training.nano')
+    stand_in = ModuleType('ipt_training.train')
 
     def interrupted(arguments):
         raise KeyboardInterrupt
 
     stand_in.main = interrupted
-    monkeypatch.setitem(sys.modules, 'ipt_training.nano', stand_in)
+    monkeypatch.setitem(sys.modules, 'ipt_training.train', stand_in)
     assert cli.main(['train']) == 130
     assert 'stopped' in capsys.readouterr().err
 

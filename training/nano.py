@@ -2,11 +2,10 @@
 """
 From nothing to a checkpoint folder: scenes, tokenizer, encoder, letters, answers, VAE, images.
 
-``python -m ipt_training.nano`` (``make train-nano``) follows a recipe through all its stages. Each
-resumes where it was stopped, and a finished one is passed over.
+``ipt train`` (``make train-nano``) follows such a recipe through all its stages. Each resumes
+where it was stopped, and a finished one is passed over.
 """
 
-import argparse
 from collections.abc import Callable
 import json
 from pathlib import Path
@@ -26,7 +25,7 @@ from .align import align_connector, tie_first_head
 from .data import add_latents, load_tasks, TaskData
 from .generate import generate
 from .places import where_question
-from .recipe import load_recipe, Recipe, RECIPES
+from .recipe import Recipe
 from .relations import answer_in_words, place_question, relations
 from .store import class_names, load_examples
 from .tokenizer import build_tokenizer
@@ -178,28 +177,3 @@ class Build:
         """Return a model with random weights and the tokenizer of the earlier stage."""
         tokenizer = Tokenizer.from_folder(self.work / 'tokenizer')
         return Bagel.from_config(self.config(len(tokenizer)), tokenizer, seed=self.recipe.seed)
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog='ipt train', description='Make a checkpoint from scratch, as a recipe says. A run '
-        'that was stopped goes on where it was.')
-    parser.add_argument('--recipe', type=Path, default=RECIPES / 'nano.yaml')
-    parser.add_argument('--stages', default=','.join(STAGES), help='names, comma between')
-    parser.add_argument('--data', type=Path, help='folder of examples (default: in work_dir)')
-    parser.add_argument('--start', type=Path, help='checkpoint folder that the last stage starts '
-                        'from, in place of the results of the stages before it')
-    parser.add_argument('--threads', type=int, help='CPU threads (default: all cores)')
-    options = parser.parse_args(arguments)
-    stages = options.stages.split(',')
-    unknown = sorted(set(stages) - set(STAGES))
-    if unknown:
-        parser.error(f'unknown stages {unknown}; known: {", ".join(STAGES)}')
-    if options.threads:
-        torch.set_num_threads(options.threads)
-    Build(load_recipe(options.recipe), options.data, options.start).run(stages)
-
-
-if __name__ == '__main__':
-    main()

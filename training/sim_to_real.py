@@ -33,7 +33,7 @@ from ipt_training.evaluation.tables import number_range, share, text_table
 from ipt_training.examples import EVALUATION_SEED
 from ipt_training.mixtures import mix, Part
 from ipt_training.nano import Build
-from ipt_training.recipe import load_recipe, RecipeError, RECIPES
+from ipt_training.recipe import load_recipe, recipe_file, RecipeError, RECIPES
 from ipt_training.store import StoreError, write_json
 import numpy as np
 import yaml
@@ -185,7 +185,7 @@ class Experiment:
 
     def make_train(self) -> None:
         """Train every mixture with every seed."""
-        base = load_recipe(_recipe_file(self.plan.recipe))
+        base = load_recipe(recipe_file(self.plan.recipe))
         # The recipe's own weights where it has them; kinds of samples that it lacks count 1.
         weights = {kind: self.plan.weights.get(kind, base.mixed.weights.get(kind, 1.0))
                    for kind in self.plan.samples}
@@ -299,10 +299,6 @@ class Experiment:
 def _whole(number: float, parts: int) -> int:
     """Round up to a multiple of ``parts``."""
     return -int(-number // parts) * parts
-
-
-def _recipe_file(name: str) -> Path:
-    return Path(name) if Path(name).exists() else RECIPES / name
 
 
 def table(report: dict) -> str:

@@ -2,12 +2,18 @@
 """A recipe in miniature, through all its stages to a checkpoint that loads, answers and draws."""
 
 import json
+import shutil
 
-from ipt_ros.bagel import Bagel
-from ipt_training import evaluate
-from ipt_training.nano import Build, main
+import cv2
+from ipt_ros.bagel import Bagel, pack
+from ipt_training import dry_run, evaluate, nano
+from ipt_training.data import load_tasks
+from ipt_training.nano import Build
 from ipt_training.recipe import load_recipe, RecipeError, RECIPES
+from ipt_training.train import main
+from ipt_training.train_model import batches_at
 import pytest
+import torch
 import yaml
 
 OPTIMIZER = {'learning_rate': 1e-3, 'warmup_steps': 1}
@@ -33,7 +39,7 @@ def built(tmp_path_factory):
         values[stage]['samples'] = dict.fromkeys(values[stage]['samples'], 1)
     recipe = folder / 'recipe.yaml'
     recipe.write_text(yaml.safe_dump(values))
-    main(['--recipe', str(recipe)])
+    assert main(['--recipe', str(recipe)]) == 0
     return recipe, folder / 'checkpoint'
 
 
@@ -62,8 +68,8 @@ def test_training_goes_on_from_a_checkpoint_alone(built, tmp_path):
     values |= {'checkpoint': str(tmp_path / 'further'), 'work_dir': str(tmp_path / 'work')}
     further = tmp_path / 'recipe.yaml'
     further.write_text(yaml.safe_dump(values))
-    main(['--recipe', str(further), '--stages', 'mixed', '--start', str(checkpoint),
-          '--data', data])
+    assert main(['--recipe', str(further), '--stages', 'mixed', '--start', str(checkpoint),
+                 '--data', data]) == 0
     old, new = (Bagel.from_checkpoint(f) for f in (checkpoint, tmp_path / 'further'))
     assert new.config == old.config
     difference = old.llm2vae.weight - new.llm2vae.weight
@@ -117,7 +123,45 @@ def test_a_broken_recipe_is_named(tmp_path):
         load_recipe(path)
 
 
-def test_an_unknown_stage_is_refused(capsys):
-    with pytest.raises(SystemExit):
-        main(['--stages', 'magic'])
-    assert 'magic' in capsys.readouterr().err
+@pytest.mark.slow
+def test_a_dry_run_tells_every_stage_and_draws_first_batches(built, tmp_path, capsys):
+    recipe, _ = built
+    data = load_recipe(recipe).work_dir / 'data'
+    before = sorted(path.name for path in data.parent.iterdir())
+    assert main(['--recipe', str(recipe), '--dry-run']) == 0
+    said = capsys.readouterr().out
+    for words in ('encoder: 2 steps of 2 images', 'vae: 2 steps of 2 crops, 32 pixels a side',
+                  'letters: 2 steps of 2 samples (1 drill-mvc, 1 drill-pet)', 'tokens',
+                  'parameters are trained', 'memory: about', 'memory of the examples'):
+        assert words in said
+    made = sorted({path.name for path in data.parent.iterdir()} - set(before))
+    assert made == ['first_batch_answers.png', 'first_batch_mixed.png']  # letters has no images
+    assert cv2.imread(str(data.parent / made[1])).std() > 10
+
+
+@pytest.mark.slow
+def test_a_dry_run_without_data_makes_a_little_and_throws_it_away(
+        built, tmp_path, capsys, monkeypatch):
+    recipe, _ = built
+    there = load_recipe(recipe).work_dir / 'data'
+    monkeypatch.setattr(nano, 'generate', lambda tasks, number, seed, out, workers:
+                        shutil.copytree(there, out))
+    work = tmp_path / 'work'
+    assert main(['--recipe', str(recipe), '--dry-run', '--work-dir', str(work),
+                 '--stages', 'answers']) == 0
+    assert 'made to look at, and thrown away' in capsys.readouterr().out
+    assert [path.name for path in work.iterdir()] == ['first_batch_answers.png']
+
+
+@pytest.mark.slow
+def test_the_batch_that_a_dry_run_draws_is_the_first_of_the_stage(built):
+    recipe = load_recipe(built[0])
+    model = Bagel.from_checkpoint(built[1])
+    tasks, classes = load_tasks(recipe.work_dir / 'data', list(recipe.data.tasks))
+    found = dry_run.first_samples(
+        recipe, recipe.answers, model.config, dry_run.Material(tasks, classes, model.tokenizer))
+    for kind, batch in batches_at(0, model, tasks, recipe.answers, recipe.seed).items():
+        packed = pack(found[kind], model.config, model.tokenizer)
+        assert torch.equal(packed.text_ids, batch.text_ids)
+        assert all(torch.equal(*pair) for pair in zip(
+            (group.pixels for group in packed.vit), (group.pixels for group in batch.vit)))

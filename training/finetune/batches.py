@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The batches of a step, ready for the model; nothing but the recipe and the step decides them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from ipt_ros.bagel import BagelConfig, Batch, pack, Tokenizer, Vae
+from ipt_ros.bagel.packing import Segment
 from ipt_training.finetune.index import Unit
 from ipt_training.finetune.plan import Plan
 from ipt_training.finetune.recipe import FinetuneRecipe
@@ -35,14 +36,19 @@ class Batches:
     @torch.no_grad()
     def batch(self, number: int) -> Batch:
         """Return one batch, counted from 0 over the whole run."""
-        samples = [self._sample(unit) for unit in self.plan.batch(number)]
+        samples = samples_of(self.plan.batch(number), self._rows, self._recipe, self._config)
         generator = torch.Generator().manual_seed(self._recipe.seed * 2**32 + number)
         return pack(samples, self._config, self._tokenizer, vae=self._vae,
                     dropout=self._recipe.dropout, generator=generator)
 
-    def _sample(self, unit: Unit) -> list:
-        recipe = self._recipe
-        example = self._rows.example(unit.row)
+
+def samples_of(units: Sequence[Unit], rows: Rows, recipe: FinetuneRecipe,
+               config: BagelConfig) -> list[list[Segment]]:
+    """Return the training samples of units as segments, images included."""
+    samples = []
+    for unit in units:
+        example = rows.example(unit.row)
         texts = fit_questions(unit.kind, example, (recipe.seed, unit.row), recipe.data.detail)
         asked = {index: texts[index] for index in unit.questions}
-        return build_sample(unit.kind, example, asked, recipe.format, self._config)
+        samples.append(build_sample(unit.kind, example, asked, recipe.format, config))
+    return samples

@@ -2,41 +2,22 @@
 """What a run would do: plan, parameters, memory, and its first batch as a picture."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 import shutil
 
 from ipt_ros.bagel import Bagel, BagelConfig, Tokenizer
-from ipt_training.evaluation.pictures import write_grid
-from ipt_training.finetune.index import make_index, Unit
+from ipt_training.finetune.batches import samples_of
+from ipt_training.finetune.index import make_index
 from ipt_training.finetune.recipe import FinetuneRecipe
 from ipt_training.finetune.rows import Rows
 from ipt_training.finetune.samples import training_config
 from ipt_training.finetune.train import describe_plan, make_plan
 from ipt_training.finetune.trainee import prepare
-import numpy as np
+from ipt_training.memory import adamw_memory, GIB, Memory
+from ipt_training.sample_sheet import draw_samples_sheet
 import torch
 
 _ROWS = 512  # read for the plan: of a large data set a part says enough
-_SHOWN = 8  # samples in the picture
-_GIB = 2**30
-
-
-@dataclass(frozen=True)
-class Memory:
-    """An estimate in bytes: of weights, gradients, optimizer and averages, and activations."""
-
-    weights: int
-    gradients: int
-    optimizer: int
-    average: int
-    activations: int
-
-    @property
-    def total(self) -> int:
-        """All of it."""
-        return (self.weights + self.gradients + self.optimizer + self.average
-                + self.activations)
 
 
 def dry_run(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print) -> Path:
@@ -60,20 +41,18 @@ def dry_run(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print) 
     total = sum(value.numel() for value in parameters)
     say(f'{trained:,} of {total:,} parameters are trained ({trained / total:.1%})')
     memory = estimate_memory(model, recipe, device)
-    say(f'memory: about {memory.total / _GIB:.2f} GiB on {device}: weights '
-        f'{memory.weights / _GIB:.2f}, gradients {memory.gradients / _GIB:.2f}, optimizer '
-        f'{memory.optimizer / _GIB:.2f}, averages {memory.average / _GIB:.2f}, activations '
-        f'{memory.activations / _GIB:.2f}')
+    say(f'memory on {device}: {memory}')
     work = Path(recipe.work_dir)
     work.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(work).free
     # Written beside the old one before it takes its place.
     state = 2 * (memory.optimizer + memory.average + 4 * trained)
-    say(f'disk: up to {state / _GIB:.2f} GiB for saved states in {work}, where '
-        f'{free / _GIB:.1f} GiB are free')
+    say(f'disk: up to {state / GIB:.2f} GiB for saved states in {work}, where '
+        f'{free / GIB:.1f} GiB are free')
     picture = work / 'first_batch.png'
-    draw(picture, plan.batch(0)[:_SHOWN], rows)
-    say(f'first batch: {len(plan.batch(0))} samples, drawn in {picture}')
+    units = plan.batch(0)
+    draw_samples_sheet(picture, samples_of(units, rows, recipe, config))
+    say(f'first batch: {len(units)} samples, drawn in {picture}')
     return picture
 
 
@@ -81,16 +60,14 @@ def estimate_memory(model: Bagel, recipe: FinetuneRecipe, device: str) -> Memory
     """
     Estimate what training takes.
 
-    AdamW has two numbers a trained weight, all in float32. Activations are what the backward pass
-    of the decoder's layers needs of a full batch: inputs of the two norms, the attention and the
-    gated MLP; with layers computed twice, the input of each layer and one layer's all.
+    Activations are what the backward pass of the decoder's layers needs of a full batch: inputs
+    of the two norms, the attention and the gated MLP; with layers computed twice, the input of
+    each layer and one layer's all.
     """
     config = model.config.llm
     base = 4
     if recipe.lora.rank and recipe.lora.base_dtype == 'bfloat16':
         base = 2
-    trained = sum(v.numel() for v in model.parameters() if v.requires_grad)
-    frozen = sum(v.numel() for v in model.parameters()) - trained
     number = 4 if torch.device(device).type == 'cpu' else 2
     shared = config.num_key_value_heads * config.head_dim
     own = config.num_attention_heads * config.head_dim
@@ -103,20 +80,6 @@ def estimate_memory(model: Bagel, recipe: FinetuneRecipe, device: str) -> Memory
         token = number * config.hidden_size * layers + layer
     else:
         token = layer * layers
-    return Memory(
-        weights=base * frozen + 4 * trained, gradients=4 * trained, optimizer=8 * trained,
-        average=4 * trained if recipe.optimizer.ema else 0,
+    return adamw_memory(
+        model.parameters(), average=bool(recipe.optimizer.ema), frozen_bytes=base,
         activations=token * recipe.packing.batch_tokens)
-
-
-def draw(path: Path, units: list[Unit], rows: Rows) -> None:
-    """Draw a batch: a sample a row, its inputs and, where one is learned, the target."""
-    pictures = []
-    for unit in units:
-        example = rows.example(unit.row)
-        pictures.append([*example.images, *([example.target] if unit.kind == 'ipt' else [])])
-    columns = max(map(len, pictures))
-    blank = np.full((8, 8, 3), 255, np.uint8)
-    largest = max(max(image.shape[:2]) for row in pictures for image in row)
-    write_grid(path, [[*row, *[blank] * (columns - len(row))] for row in pictures],
-               zoom=max(1, 128 // largest))

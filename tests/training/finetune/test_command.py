@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""``ipt finetune`` and its recipes: what is said, what is refused, what a dry run shows."""
+"""Recipes of fine-tuning by ``ipt train``: what is said and refused, what a dry run shows."""
 
 import cv2
-from ipt_training.finetune.command import build_parser, main, recipe_of
 from ipt_training.finetune.dry_run import estimate_memory
 from ipt_training.finetune.recipe import load_finetune_recipe
 from ipt_training.finetune.trainee import prepare
 from ipt_training.recipe import RecipeError, RECIPES
+from ipt_training.train import build_parser, finetune_recipe, main
 import pytest
 import yaml
 
@@ -50,7 +50,7 @@ def test_senseless_settings_are_refused_by_name(changes, words):
 def test_options_replace_settings_of_the_recipe():
     options = build_parser().parse_args(
         ['--mode', 'ipt', '--steps', '7', '--data', 'x', 'y', '--work-dir', 'w'])
-    recipe = recipe_of(options)
+    recipe = finetune_recipe(RECIPES / 'finetune_nano.yaml', options)
     assert (recipe.mode, recipe.steps, recipe.work_dir) == ('ipt', 7, 'w')
     assert recipe.data.paths == ('x', 'y')
     assert recipe.data.questions == 2  # the recipe's own
@@ -62,7 +62,7 @@ def test_a_dry_run_says_plan_and_memory_draws_a_batch_and_trains_nothing(
     assert main(['--recipe', str(recipe_file()), '--dry-run', '--device', 'cpu']) == 0
     said = capsys.readouterr().out
     for words in ('mode mixed, 96 samples an epoch', '% filled', 'parameters are trained',
-                  'memory: about', 'disk: up to'):
+                  'memory on cpu: about', 'disk: up to'):
         assert words in said
     picture = cv2.imread(f'{recipe.work_dir}/first_batch.png')
     assert picture.shape[0] > 64 and picture.std() > 10

@@ -145,7 +145,7 @@ def test_a_killed_process_goes_on_to_the_same_weights(make_recipe, recipe_file, 
     recipe = make_recipe('killed', save_seconds=0.0)
     state = Path(recipe.work_dir) / 'finetune.pt'
     with subprocess.Popen(
-            [sys.executable, '-m', 'ipt_training.finetune.command', '--device', 'cpu', '--recipe',
+            [sys.executable, '-m', 'ipt_training.train', '--device', 'cpu', '--recipe',
              str(recipe_file('killed', save_seconds=0.0))],
             env=os.environ | {'OMP_NUM_THREADS': str(torch.get_num_threads())},
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
