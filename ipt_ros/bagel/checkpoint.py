@@ -8,53 +8,102 @@ layout. Every tensor must be there with the right shape, and no other; what is w
 with the file, the tensor, what was expected and what was found.
 """
 
-from collections.abc import Iterator, Mapping
-import json
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
+from dataclasses import dataclass
 import os
 from pathlib import Path
-import struct
 
 from safetensors import safe_open, SafetensorError
 from safetensors.torch import save_file
 import torch
 from torch import Tensor
 
+from .adapter import Merger
 from .config import BagelConfig
 from .errors import CheckpointError
+from .source import find, Source
 from .tokenizer import Tokenizer
+from .weight_files import header, listed, stamps, weight_files, WEIGHTS
 
-WEIGHTS = ('ema.safetensors', 'model.safetensors')
-INDEX = 'model.safetensors.index.json'
 VAE = 'ae.safetensors'
-HUB_FILES = ('*.safetensors', INDEX, 'llm_config.json', 'vit_config.json', 'bagel.json',
-             'tokenizer.json', 'tokenizer_config.json', 'vocab.json', 'merges.txt',
-             'special_tokens_map.json')
-# At most this many faults of one kind are listed; the rest are counted.
-LISTED = 5
 
 
-def load(cls: type, source: str | Path, device: str | torch.device, dtype: torch.dtype | None,
-         config: BagelConfig | None = None):
+@dataclass(frozen=True)
+class Origin:
+    """
+    What a loaded model's tensors are: those of a source but for its adapter's changes.
+
+    stamps: of the files, as they were when they were read; see `weight_files.stamps`. changed:
+    names of the weights that are not those of the whole checkpoint.
+    """
+
+    source: Source
+    stamps: frozenset
+    changed: frozenset[str]
+
+
+def load(cls: type, source: str | Path | Source, device: str | torch.device,
+         dtype: torch.dtype | None, config: BagelConfig | None = None, beside=None):
     """
     Build a model from a folder, or from a Hugging Face id that is fetched to the local cache.
 
-    `dtype` None means float32 on a CPU, where bfloat16 is rarely fast and never needed to save
-    room for a model that runs there, and the stored type elsewhere. The VAE stays in float32 in
-    any case: it is small, and its pictures are not as good in bfloat16. `config` overrides the
-    folder's JSON files.
+    A LoRA adapter is merged into its base, weight by weight; see `source.find` for where that is
+    looked for. `dtype` None means float32 on a CPU, where bfloat16 is rarely fast and never
+    needed to save room for a model that runs there, and the stored type elsewhere. The VAE stays
+    in float32 in any case: it is small, and its pictures are not as good in bfloat16. `config`
+    overrides the folder's JSON files. A loaded model `beside` shares the tensors that are the
+    same in both; neither may be trained then.
     """
     if dtype is None and torch.device(device).type == 'cpu':
         dtype = torch.float32
-    folder = locate(source)
+    if not isinstance(source, Source):
+        source = find(source)
+    folder, adapter = source.folder, source.adapter
     config = config or BagelConfig.from_folder(folder)
     with torch.device('meta'):
         model = cls(config, Tokenizer.from_folder(folder))
-    files = weight_files(folder)
-    tensors = read_tensors(files, model.state_dict(), device, dtype)
-    model.load_state_dict(tensors, strict=True, assign=True)
-    vae = dict.fromkeys(header(folder / VAE), folder / VAE)
-    model.vae.load(read_tensors(vae, model.vae.named_tensors(), device, torch.float32))
+    files, vae = files_of(source)
+    expected = model.state_dict()
+    _check_fit(files, expected)
+    changes = adapter.changes({name: list(value.shape) for name, value in expected.items()}
+                              ) if adapter else {}
+    origin = Origin(source, stamps((*files.values(), *vae.values())), frozenset(changes))
+    same = shared(beside, origin, device, dtype)
+    with Merger(adapter, changes) if adapter else nullcontext() as merger:
+        tensors = read_tensors(
+            {name: path for name, path in files.items() if name not in same}, device, dtype,
+            lambda name, value: merger.merged(name, value) if name in changes else value)
+    model.load_state_dict(tensors | same, strict=True, assign=True)
+    if same:
+        pictures = beside.vae.named_tensors()
+    else:
+        _check_fit(vae, model.vae.named_tensors())
+        pictures = read_tensors(vae, device, torch.float32)
+    model.vae.load(pictures)
+    model.origin = origin
     return model.eval()
+
+
+def files_of(source: Source) -> tuple[dict[str, Path], dict[str, Path]]:
+    """Return the files of every tensor of the whole checkpoint: its weights, its VAE."""
+    vae = source.folder / VAE
+    return weight_files(source.folder), dict.fromkeys(header(vae), vae)
+
+
+def shared(beside, origin: Origin, device: str | torch.device,
+           dtype: torch.dtype | None) -> dict[str, Tensor]:
+    """Return the tensors of a loaded model that one of `origin` would have as well."""
+    if (beside is None or beside.origin is None or beside.origin.stamps != origin.stamps
+            or beside.device != _exact(device) or beside.dtype != dtype):
+        return {}
+    changed = beside.origin.changed | origin.changed
+    return {name: value for name, value in beside.state_dict().items() if name not in changed}
+
+
+def _exact(device: str | torch.device) -> torch.device:
+    """Return a device with its number, as tensors have it."""
+    return torch.empty(0, device=device).device
 
 
 def save(model, folder: str | Path, dtype: torch.dtype | None = None) -> None:
@@ -71,107 +120,41 @@ def save(model, folder: str | Path, dtype: torch.dtype | None = None) -> None:
     model.tokenizer.save(folder)
 
 
-def locate(source: str | Path) -> Path:
-    """Return the folder of a checkpoint, fetched from the hub if `source` is an id."""
-    folder = Path(source)
-    if folder.is_dir():
-        return folder
-    if folder.exists():
-        raise CheckpointError(f'{source}: is a file; expected a checkpoint folder')
-    if isinstance(source, Path) or source.count('/') != 1 or source[0] in './~':
-        raise CheckpointError(f'{source}: no such folder; expected a checkpoint folder or a '
-                              'Hugging Face id such as owner/name')
-    from huggingface_hub import snapshot_download
-    try:
-        return Path(snapshot_download(source, allow_patterns=list(HUB_FILES)))
-    except Exception as error:
-        raise CheckpointError(f'{source}: no such folder here, and fetching it as a Hugging Face '
-                              f'id failed: {error}') from error
+def read_tensors(files: Mapping[str, Path], device: str | torch.device,
+                 dtype: torch.dtype | None,
+                 change: Callable[[str, Tensor], Tensor] = lambda name, value: value,
+                 ) -> dict[str, Tensor]:
+    """Read tensors, `change` each on the device, and hold it in `dtype`, None for the stored."""
+    tensors = {}
+    for path in set(files.values()):
+        try:
+            with safe_open(path, 'pt') as file:
+                for name in (n for n, p in files.items() if p == path):
+                    stored = file.get_tensor(name)
+                    tensors[name] = change(name, stored.to(device)).to(dtype or stored.dtype)
+        except SafetensorError as error:
+            raise CheckpointError(f'{path}: cannot be read: {error}') from error
+    return tensors
 
 
-def weight_files(folder: Path) -> dict[str, Path]:
-    """Return the file of every tensor that the folder's weights hold."""
-    for name in WEIGHTS:
-        if (folder / name).exists():
-            return dict.fromkeys(header(folder / name), folder / name)
-    index = folder / INDEX
-    if not index.exists():
-        raise CheckpointError(f'{folder}: no weights; expected one of {(*WEIGHTS, INDEX)}, found '
-                              f'{sorted(p.name for p in folder.iterdir())}')
-    try:
-        listed = json.loads(index.read_text())['weight_map']
-        files = {tensor: folder / name for tensor, name in listed.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f'{index}: not a safetensors index with a weight_map: '
-                              f'{error!r}') from error
-    held = {path: set(header(path)) for path in sorted(set(files.values()))}
-    for tensor, path in files.items():
-        if tensor not in held[path]:
-            raise CheckpointError(f'{path}: tensor {tensor}: expected by {INDEX}, not found')
-    return files
-
-
-def header(path: Path) -> dict[str, dict]:
-    """
-    Return what a safetensors file says of its tensors, sure that all their bytes are there.
-
-    Read by hand because the library does not say which tensor a truncated file cuts off.
-    """
-    try:
-        size = path.stat().st_size
-        with path.open('rb') as file:
-            length, = struct.unpack('<Q', file.read(8))
-            if length > size - 8:
-                raise CheckpointError(f'{path}: truncated: expected a header of {length} bytes, '
-                                      f'found a file of {size} bytes')
-            entries = json.loads(file.read(length))
-            entries.pop('__metadata__', None)
-            ends = {name: 8 + length + entry['data_offsets'][1] for name, entry in entries.items()}
-    except FileNotFoundError:
-        raise CheckpointError(f'{path}: no such file; the checkpoint needs it') from None
-    except (OSError, struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f'{path}: not a safetensors file: {error!r}') from error
-    for name, end in sorted(ends.items(), key=lambda item: item[1]):
-        if end > size:
-            raise CheckpointError(f'{path}: truncated: tensor {name}: expected to end at byte '
-                                  f'{end}, found a file of {size} bytes')
-    return entries
-
-
-def read_tensors(files: Mapping[str, Path], expected: Mapping[str, Tensor],
-                 device: str | torch.device, dtype: torch.dtype | None) -> dict[str, Tensor]:
-    """Read exactly the expected tensors. Raises CheckpointError naming every kind of fault."""
+def _check_fit(files: Mapping[str, Path], expected: Mapping[str, Tensor]) -> None:
+    """Raise CheckpointError naming every kind of fault if there are other tensors in the files."""
     headers = {path: header(path) for path in set(files.values())}
     names = sorted({path.name for path in headers})
     faults = []
     missing = [name for name in expected if name not in files]
-    faults += _listed(f'{", ".join(names)}: tensor {name}: expected {list(expected[name].shape)}, '
-                      'found none (missing)' for name in missing)
-    faults += _listed(f'{path.name}: tensor {name}: expected none, found '
-                      f'{headers[path][name]["shape"]} (unexpected)'
-                      for name, path in files.items() if name not in expected)
-    faults += _listed(f'{path.name}: tensor {name}: expected {list(expected[name].shape)}, found '
-                      f'{headers[path][name]["shape"]} (wrong shape)'
-                      for name, path in files.items() if name in expected
-                      and headers[path][name]['shape'] != list(expected[name].shape))
+    faults += listed(f'{", ".join(names)}: tensor {name}: expected {list(expected[name].shape)}, '
+                     'found none (missing)' for name in missing)
+    faults += listed(f'{path.name}: tensor {name}: expected none, found '
+                     f'{headers[path][name]["shape"]} (unexpected)'
+                     for name, path in files.items() if name not in expected)
+    faults += listed(f'{path.name}: tensor {name}: expected {list(expected[name].shape)}, found '
+                     f'{headers[path][name]["shape"]} (wrong shape)'
+                     for name, path in files.items() if name in expected
+                     and headers[path][name]['shape'] != list(expected[name].shape))
     if faults:
         folder = next(iter(headers)).parent if headers else Path()
         hint = '' if (folder / 'bagel.json').exists() else (
             '\n(there is no bagel.json: what only it states is taken to be as in the 7B)')
         raise CheckpointError(f'{folder}: the weights do not fit the configuration:\n  '
                               + '\n  '.join(faults) + hint)
-    tensors = {}
-    for path in headers:
-        try:
-            with safe_open(path, 'pt') as file:
-                for name in (n for n, p in files.items() if p == path):
-                    tensors[name] = file.get_tensor(name).to(device, dtype)
-        except SafetensorError as error:
-            raise CheckpointError(f'{path}: cannot be read: {error}') from error
-    return tensors
-
-
-def _listed(faults: Iterator[str]) -> list[str]:
-    faults = list(faults)
-    more = len(faults) - LISTED
-    return faults[:LISTED] + ([f'... and {more} more like this'] if more > 0 else [])

@@ -22,6 +22,7 @@ from .images import sincos_table
 from .loss import compute as compute_loss
 from .loss import Loss
 from .packing import Batch
+from .source import Source
 from .tokenizer import Tokenizer
 from .vae import Vae
 from .vit import Vit
@@ -75,8 +76,11 @@ class Bagel(nn.Module):
     The model. Build one with `from_checkpoint` or, to train from nothing, `from_config`.
 
     `vae` is kept out of `state_dict` and `parameters`: a checkpoint stores it apart, and it is
-    frozen while the rest is trained. It does move along with `.to(...)`.
+    frozen while the rest is trained. It does move along with `.to(...)`. `origin` says from which
+    files a model was loaded, None for one that was not.
     """
+
+    origin: checkpoint.Origin | None = None
 
     def __init__(self, config: BagelConfig, tokenizer: Tokenizer | None = None):
         super().__init__()
@@ -106,16 +110,16 @@ class Bagel(nn.Module):
         return model
 
     @classmethod
-    def from_checkpoint(cls, source: str | Path, device: str | torch.device = 'cpu',
-                        dtype: torch.dtype | None = None,
-                        config: BagelConfig | None = None) -> 'Bagel':
+    def from_checkpoint(cls, source: str | Path | Source, device: str | torch.device = 'cpu',
+                        dtype: torch.dtype | None = None, config: BagelConfig | None = None,
+                        beside: 'Bagel | None' = None) -> 'Bagel':
         """
-        Load a checkpoint folder or a Hugging Face id; see `checkpoint.load`.
+        Load a checkpoint folder, a LoRA adapter's or a Hugging Face id; see `checkpoint.load`.
 
-        `dtype` None means float32 on a CPU, the stored type elsewhere.
-        Raises CheckpointError, ConfigError.
+        `dtype` None means float32 on a CPU, the stored type elsewhere. A model `beside` shares
+        the tensors that both have. Raises CheckpointError, ConfigError.
         """
-        return checkpoint.load(cls, source, device, dtype, config)
+        return checkpoint.load(cls, source, device, dtype, config, beside)
 
     def save_checkpoint(self, folder: str | Path, dtype: torch.dtype | None = None) -> None:
         """Write a folder that `from_checkpoint` reads, weights in `dtype` (None: as they are)."""

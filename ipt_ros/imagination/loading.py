@@ -11,7 +11,9 @@ import math
 from pathlib import Path
 
 from ipt_ros.bagel import Bagel, BagelError, imagine, read_prompt, score_texts
-from ipt_ros.bagel.checkpoint import header, locate, VAE, weight_files
+from ipt_ros.bagel.checkpoint import VAE
+from ipt_ros.bagel.source import locate
+from ipt_ros.bagel.weight_files import header, weight_files
 from ipt_ros.imagination.data import Code, ImaginationError, Options
 from ipt_ros.imagination.door import Imagination, placement
 import numpy as np

@@ -3,13 +3,18 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import copy
 from functools import partial
+import os
 from pathlib import Path
 from typing import Any
 
 from ipt_ros.bagel import Bagel
+from ipt_ros.bagel.adapter import BASE_FINGERPRINT, WEIGHTS
+from ipt_ros.bagel.weight_files import fingerprint, weight_files
 from ipt_training.finetune.errors import FinetuneError
 from ipt_training.finetune.recipe import FinetuneRecipe, LoraSettings
+from safetensors.torch import save_file
 import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
@@ -58,6 +63,10 @@ def prepare(model: Bagel, recipe: FinetuneRecipe) -> Any:
     _check_names(model, 'frozen', recipe.frozen)
     adapters = None
     if recipe.lora.rank:
+        if model.origin is not None and model.origin.source.adapter is not None:
+            raise FinetuneError(
+                f'start: {model.origin.source.name} is an adapter, and one on top of it could not '
+                'be used alone; begin with the checkpoint that it was merged into')
         _check_names(model, 'lora.also', recipe.lora.also)
         model.requires_grad_(False)
         adapters = add_adapters(model, recipe.lora, recipe.seed)
@@ -102,9 +111,34 @@ def add_adapters(model: Bagel, settings: LoraSettings, seed: int) -> Any:
 
 
 def merge_adapters(model: Bagel, adapters: Any, folder: Path) -> None:
-    """Write the adapters to a folder in peft's layout, then add them into the weights."""
-    adapters.save_pretrained(folder)
+    """Write the adapters to a folder, then add them into the weights."""
+    save_adapters(model, adapters, folder)
     model.language_model = adapters.merge_and_unload()
+
+
+def save_adapters(model: Bagel, adapters: Any, folder: Path) -> None:
+    """
+    Write all that was trained to a folder in peft's layout, which a model can be loaded from.
+
+    It names the checkpoint that the model was loaded from, and what tells that from others. What
+    was trained in full is there under its own name.
+    """
+    from peft import get_peft_model_state_dict
+    trained = {name.replace('.base_layer.', '.'): value.detach()
+               for name, value in model.named_parameters()
+               if value.requires_grad and '.lora_' not in name}
+    tensors = {name: value.to('cpu').contiguous() for name, value in {
+        **get_peft_model_state_dict(adapters), **trained}.items()}
+    base = model.origin.source.folder.resolve()
+    settings = copy(adapters.peft_config[adapters.active_adapter])
+    settings.base_model_name_or_path = str(base)
+    settings.inference_mode = True
+    folder.mkdir(parents=True, exist_ok=True)
+    draft = folder / f'{WEIGHTS}.tmp'
+    save_file(tensors, draft, metadata={
+        'format': 'pt', BASE_FINGERPRINT: fingerprint(weight_files(base))})
+    os.replace(draft, folder / WEIGHTS)
+    settings.save_pretrained(folder)
 
 
 @contextmanager
