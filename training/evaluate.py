@@ -17,7 +17,7 @@ from ipt_ros.spatial.errors import SpatialError
 
 from .evaluation.errors import EvaluationError
 from .evaluation.modes import MODES, Options, ORACLE_INPUTS
-from .evaluation.run import evaluate, Plan, REFERENCE_SIZE
+from .evaluation.run import BATCH, evaluate, Plan, REFERENCE_SIZE
 from .evaluation.sources import data_tasks
 from .evaluation.tables import share, share_range
 from .examples import EVALUATION_SEED, GENERATED_TASKS
@@ -78,6 +78,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--oracle-input', choices=ORACLE_INPUTS, default=ORACLE_INPUTS[0],
                         help='how the true image enters: as in training, or VAE only as in the '
                              'released evaluation (default: %(default)s)')
+    parser.add_argument('--batch', type=int, default=BATCH, metavar='N',
+                        help='questions that go through the model at once; fewer need less memory '
+                             '(default: %(default)s)')
     parser.add_argument('--steps', type=int,
                         help="time points of the flow (default: the checkpoint's)")
     parser.add_argument('--cot-tokens', type=int, default=Options().cot_tokens, metavar='N',
@@ -100,7 +103,7 @@ def plan_from(parser: argparse.ArgumentParser, options: argparse.Namespace,
         if unknown:
             parser.error(f'unknown {what} {unknown}; known: {", ".join(known)}')
     least = {'n': 1, 'samples': 1, 'reference_n': 1, 'cot_tokens': 1, 'workers': 1, 'seed': 0,
-             'steps': 2}
+             'steps': 2, 'batch': 1}
     for name, low in least.items():
         value = getattr(options, name)
         if value is not None and value < low:
@@ -111,7 +114,7 @@ def plan_from(parser: argparse.ArgumentParser, options: argparse.Namespace,
     return Plan(checkpoint, tasks, modes, options.n, options.seed, options.data,
                 options.split, options.reference, options.reference_n, options.samples,
                 options.workers,
-                Options(options.oracle_input, options.cot_tokens, options.steps))
+                Options(options.oracle_input, options.cot_tokens, options.steps), options.batch)
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,30 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What the model has read: an append-only list of segments with its key-value cache.
+What the model has read: append-only lists of segments with their key-value cache.
 
-Keys and values are written in place into one growing buffer. A fork shares the buffer of its
-parent. The tail beyond a context's length is free for it to write as long as no other living
-context that shares the buffer is longer; else it moves to a buffer of its own first. So a fork
-costs nothing, a fork that is dropped leaves nothing behind, and the shared prefix is copied only
-when two contexts that both live on really part ways. No fork ever changes its parent.
+`ContextBatch` reads for several at once, one pass of the decoder for all; `Context` is a batch of
+one with single values in and out. A fork costs nothing; see `cache`.
 
 Contexts are not safe to use from several threads at once, forks of one another included.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
-import weakref
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from .config import LlmConfig
+from .cache import Cache
 from .decoder import attention, GEN, Streams, UND
 from .errors import InputError
 from .images import check_image, fit, grid_positions, normalise, patchify, to_tensor
 
-# A new buffer holds at least this many tokens.
-MIN_CAPACITY = 256
 # A text is read this many tokens at a time.
 PREFILL = 1024
 
@@ -37,168 +32,274 @@ class Segment(NamedTuple):
     position: int
 
 
-class _Buffer:
-    """Keys and values of all layers, (layers, 2, kv_heads, capacity, head_dim)."""
-
-    def __init__(self, config: LlmConfig, capacity: int, device: torch.device, dtype: torch.dtype):
-        self.data = torch.empty(
-            config.num_hidden_layers, 2, config.num_key_value_heads, capacity, config.head_dim,
-            device=device, dtype=dtype)
-        self.sharers: weakref.WeakSet[Context] = weakref.WeakSet()
-
-    @property
-    def capacity(self) -> int:
-        return self.data.shape[3]
-
-
-class Context:
+class ContextBatch:
     """
-    A reading in progress.
+    Several readings in progress, that go on together.
 
-    `length` counts tokens in the cache, `position` is the rope position of the next token,
-    `segments` says what has been read.
+    Each has its own history and agrees with the one that would have come of it alone, to rounding.
+    For each, `lengths` counts tokens in the cache, `positions` has the rope position of the next
+    token, and `segments` says what has been read. Whatever is added is added to all: one text or
+    image each.
     """
 
-    def __init__(self, model):
+    def __init__(self, model, count: int = 1):
+        if count < 1:
+            raise InputError(f'a batch of contexts needs one at least, got {count}')
         self.model = model
-        self.length = 0
-        self.position = 0
-        self.segments: list[Segment] = []
-        self._buffer = _Buffer(model.config.llm, 0, model.device, model.dtype)
-        self._buffer.sharers.add(self)
+        self.lengths = [0] * count
+        self.positions = [0] * count
+        self.segments: list[list[Segment]] = [[] for _ in range(count)]
+        self.cache = Cache.empty(model.config.llm, count, model.device, model.dtype)
 
-    def fork(self) -> 'Context':
-        """Return a context that has read the same and goes its own way from here."""
-        twin = object.__new__(Context)
-        twin.model, twin.length, twin.position = self.model, self.length, self.position
-        twin.segments, twin._buffer = list(self.segments), self._buffer
-        self._buffer.sharers.add(twin)
-        return twin
+    def __len__(self) -> int:
+        return len(self.positions)
 
-    def add_text(self, text: str) -> None:
-        """Read <|im_start|> text <|im_end|>; nothing in `text` can act as a special token."""
+    def fork(self) -> 'ContextBatch':
+        """Return contexts that have read the same and go their own way from here."""
+        return self.select(range(len(self)))
+
+    def select(self, rows: Sequence[int]) -> 'ContextBatch':
+        """Return forks of some of the contexts, in the order given; one may come repeatedly."""
+        return self._of([(self, row) for row in rows], self.cache.select(rows))
+
+    @classmethod
+    def join(cls, batches: Sequence['ContextBatch']) -> 'ContextBatch':
+        """Return forks of all contexts of all batches, of one model, in one batch."""
+        if not batches or len({id(batch.model) for batch in batches}) > 1:
+            raise InputError(f'cannot join {len(batches)} batches of contexts; give one or more, '
+                             'all of one model')
+        return cls._of([(batch, row) for batch in batches for row in range(len(batch))],
+                       Cache.join([batch.cache for batch in batches]))
+
+    @classmethod
+    def _of(cls, rows: Sequence[tuple['ContextBatch', int]], cache: Cache) -> 'ContextBatch':
+        new = object.__new__(cls)
+        new.model, new.cache = rows[0][0].model, cache
+        new.lengths = [batch.lengths[row] for batch, row in rows]
+        new.positions = [batch.positions[row] for batch, row in rows]
+        new.segments = [list(batch.segments[row]) for batch, row in rows]
+        return new
+
+    def add_texts(self, texts: Sequence[str]) -> None:
+        """Read <|im_start|> text <|im_end|>; nothing in a text can act as a special token."""
         tokenizer = self.model.tokenizer
-        self.add_tokens([tokenizer.text_start, *tokenizer.encode(text), tokenizer.text_end])
+        self.add_tokens([[tokenizer.text_start, *tokenizer.encode(text), tokenizer.text_end]
+                         for text in texts])
 
-    def add_image(self, image: np.ndarray, vit: bool = True, vae: bool = True) -> None:
+    def add_images(self, images: Sequence[np.ndarray], vit: bool = True, vae: bool = True) -> None:
         """
-        Read an image, uint8 (height, width, 3 or 4), any size.
+        Read an image each, uint8 (height, width, 3 or 4), any size that all share.
 
         `vae` reads its latents (what imagining starts from), `vit` its encoder features (what
         answering needs). Raises InputError.
         """
         config = self.model.config
-        image = fit(check_image(image), config.vae_transform)
+        images = [fit(check_image(image), config.vae_transform) for image in images]
+        sizes = sorted({image.shape[:2] for image in images})
+        if len(sizes) > 1:
+            raise InputError(f'images to be read together must come to one size, got {sizes} '
+                             '(height, width) after resizing; make a batch for each size')
         if vae:
-            self.add_latent(self.model.vae.encode_image(image))
+            self.add_latents(self.model.vae.encode_images(images))
         if vit:
-            self.add_vit(normalise(to_tensor(fit(image, config.vit_transform))))
+            pixels = [to_tensor(fit(image, config.vit_transform)) for image in images]
+            self.add_vits(normalise(torch.stack(pixels)))
 
     @torch.no_grad()
-    def add_tokens(self, ids: list[int]) -> Tensor:
-        """Read token ids as they are; return decoded rows (n, dim). Raises InputError."""
-        end, limit = self.position + len(ids), self.model.config.llm.max_position_embeddings
-        if not ids or end > limit:
-            raise InputError(f'a text of {len(ids)} tokens at position {self.position}: expected '
-                             f'at least one, and an end within the {limit} positions of the model')
+    def add_tokens(self, ids: Sequence[Sequence[int]]) -> Tensor:
+        """
+        Read token ids as they are, one list for each context; an empty one leaves it as it was.
+
+        Returns decoded rows (contexts, n, dim), n being the most ids that a context got, aligned
+        at their ends: what decides the token after a text is the last row. Raises InputError.
+        """
+        self._check(ids)
+        counts, device = [len(own) for own in ids], self.model.device
+        most = max(counts)
+        limit = self.model.config.llm.max_position_embeddings
+        for count, position in zip(counts, self.positions):
+            if not most or position + count > limit:
+                raise InputError(f'a text of {count} tokens at position {position}: expected at '
+                                 f'least one, and an end within the {limit} positions of the '
+                                 'model')
+        padded = torch.tensor([[0] * (most - len(own)) + list(own) for own in ids], device=device)
+        # Padding has negative steps: it goes first.
+        steps = torch.arange(most, device=device) - (
+            most - torch.tensor(counts, device=device)[:, None])
+        fresh = steps >= 0 if min(counts) < most else None
+        places = torch.tensor(self.positions, device=device)[:, None] + steps.clamp(min=0)
         hidden = []
         # In pieces, because the mask of a long text against all that was read gets large.
-        for piece in torch.tensor(ids, device=self.model.device).split(PREFILL):
-            positions = self.position + torch.arange(len(piece), device=self.model.device)
-            streams = {UND: self.model.embed_text(piece)}
-            hidden.append(self._decode(streams, positions, causal=True)[UND])
-            self.length += len(piece)
-            self.position += len(piece)
-        self.segments.append(Segment('text', self.length, self.position))
-        return torch.cat(hidden)
+        for start in range(0, most, PREFILL):
+            piece = slice(start, start + PREFILL)
+            streams = {UND: self.model.embed_text(padded[:, piece])}
+            new = None if fresh is None else fresh[:, piece]
+            hidden.append(self._decode(streams, places[:, piece], new, causal=True)[UND])
+            self._keep(hidden[-1].shape[1], new)
+        self._note('text', counts, counts)
+        return torch.cat(hidden, dim=1)
 
     @torch.no_grad()
-    def add_latent(self, latent: Tensor) -> None:
-        """Read a clean latent (z, h, w)."""
+    def add_latents(self, latents: Tensor) -> None:
+        """Read clean latents (contexts, z, h, w)."""
+        self._check(latents)
         config = self.model.config
         patch = config.latent_patch_size
-        grid = latent.shape[1] // patch, latent.shape[2] // patch
+        grid = latents.shape[2] // patch, latents.shape[3] // patch
         cells = grid_positions(grid, config.max_latent_size, 'latent').to(self.model.device)
-        rows = patchify(latent, patch).to(self.model.device)
+        rows = patchify(latents, patch).to(self.model.device)
         self.decode_latents(rows, torch.zeros(1, device=self.model.device), cells)
-        self._commit_image('vae', len(rows) + 2)
+        self._keep_image('vae', rows.shape[1] + 2)
 
     @torch.no_grad()
-    def add_vit(self, pixels: Tensor) -> None:
-        """Read encoder features of pixels (3, h, w) in -1..1, sides multiples of the patch."""
+    def add_vits(self, pixels: Tensor) -> None:
+        """Read encoder features of pixels (contexts, 3, h, w) in -1..1, sides of whole patches."""
+        self._check(pixels)
         config = self.model.config
         patch = config.vit.patch_size
-        grid = pixels.shape[1] // patch, pixels.shape[2] // patch
+        grid = pixels.shape[2] // patch, pixels.shape[3] // patch
         cells = grid_positions(grid, config.vit_max_num_patch_per_side).to(self.model.device)
-        patches = patchify(pixels, patch).to(self.model.device)
-        rows = self.model.embed_vit(patches[None], cells)[0]
+        rows = self.model.embed_vit(patchify(pixels, patch).to(self.model.device), cells)
         start, end = self._frame()
-        self._decode({UND: torch.cat([start, rows.to(start.dtype), end])}, self._still(len(rows)))
-        self._commit_image('vit', len(rows) + 2)
+        streams = {UND: torch.cat([start, rows.to(start.dtype), end], dim=1)}
+        self._decode(streams, self._still(rows.shape[1]))
+        self._keep_image('vit', rows.shape[1] + 2)
 
     @torch.no_grad()
     def decode_latents(self, rows: Tensor, t: Tensor, cells: Tensor) -> Streams:
         """
-        Decode latent patches (n, latent_dim) at time t (1,) as an image after this context.
+        Decode latent patches (contexts, n, latent_dim) at time t (1,) as an image each, after all.
 
-        What the sampler asks at every step: the context does not grow.
+        What the sampler asks at every step: the contexts do not grow.
         """
         start, end = self._frame()
         embedded = self.model.embed_latents(rows, t, cells).to(start.dtype)
-        return self._decode({UND: torch.cat([start, end]), GEN: embedded}, self._still(len(rows)))
+        streams = {UND: torch.cat([start, end], dim=1), GEN: embedded}
+        return self._decode(streams, self._still(rows.shape[1]))
+
+    def _check(self, given: Sequence) -> None:
+        if len(given) != len(self):
+            raise InputError(f'{len(given)} things to read for {len(self)} contexts; expected one '
+                             'for each')
+
+    def _frame(self) -> tuple[Tensor, Tensor]:
+        """Embed the tokens before and after an image, (contexts, 1, dim) each."""
+        tokenizer = self.model.tokenizer
+        ids = torch.tensor([tokenizer.image_start, tokenizer.image_end], device=self.model.device)
+        return self.model.embed_text(ids.expand(len(self), 2)).split(1, dim=1)
+
+    def _still(self, count: int) -> Tensor:
+        """Return the one position that all tokens of an image share, (contexts, count + 2)."""
+        positions = torch.tensor(self.positions, device=self.model.device)
+        return positions[:, None].expand(-1, count + 2)
+
+    def _decode(self, streams: Streams, positions: Tensor, fresh: Tensor | None = None,
+                causal: bool = False) -> Streams:
+        """
+        Run new tokens after the cache, their keys and values written beyond its length.
+
+        Streams are (contexts, n of the stream, dim), `positions` (contexts, n of all streams);
+        tokens that are not `fresh` are padding.
+        """
+        cache, count = self.cache, len(self)
+        sizes = [x.shape[1] for x in streams.values()]
+        old, new = cache.length, sum(sizes)
+        cache.make_room(new)
+        mask = cache.mask(new, causal, fresh)
+        shares = [count * size for size in sizes]
+
+        def lined_up(x: Tensor) -> Tensor:
+            """Put the flat rows of all streams, (tokens, ...), one line a context."""
+            parts = [part.unflatten(0, (count, -1)) for part in x.split(shares)]
+            return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+
+        def flat(x: Tensor) -> Tensor:
+            parts = [part.flatten(0, 1) for part in x.split(sizes, dim=1)]
+            return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
+            written = cache.data[layer, ..., :old + new, :]
+            for slot, rows in enumerate((k, v)):
+                rows, room = lined_up(rows), written[slot, :, :, old:].transpose(1, 2)
+                if GEN in streams:  # rows come as start, end, patches
+                    room[:, 0], room[:, -1], room[:, 1:-1] = rows[:, 0], rows[:, 1], rows[:, 2:]
+                else:
+                    room.copy_(rows)
+            mixed = attention(lined_up(q).transpose(1, 2), *written, mask)
+            return flat(mixed.transpose(1, 2))
+
+        decoded = self.model.decode({expert: x.flatten(0, 1) for expert, x in streams.items()},
+                                    flat(positions), attend)
+        return {expert: x.unflatten(0, (count, -1)) for expert, x in decoded.items()}
+
+    def _keep(self, slots: int, fresh: Tensor | None = None) -> None:
+        """Keep what `_decode` wrote."""
+        self.cache.seen = self.cache.grown(slots, fresh)
+        self.cache.length += slots
+
+    def _keep_image(self, kind: str, tokens: int) -> None:
+        """Keep an image; it takes one position, however many its tokens."""
+        self._keep(tokens)
+        self._note(kind, [tokens] * len(self), [1] * len(self))
+
+    def _note(self, kind: str, tokens: Sequence[int], steps: Sequence[int]) -> None:
+        """Write down a segment of so many tokens, and steps of the position, for each context."""
+        for row, (count, step) in enumerate(zip(tokens, steps)):
+            self.lengths[row] += count
+            self.positions[row] += step
+            if count:
+                self.segments[row].append(Segment(kind, self.lengths[row], self.positions[row]))
+
+
+class Context:
+    """
+    A reading in progress: a ContextBatch of one, `batch`, with single values in and out.
+
+    `length` counts tokens in the cache, `position` is the rope position of the next token,
+    `segments` says what has been read.
+    """
+
+    def __init__(self, model, batch: ContextBatch | None = None):
+        """Begin to read, or go on with a batch that has one context."""
+        self.batch = ContextBatch(model) if batch is None else batch
+        if len(self.batch) != 1:
+            raise InputError(f'a context is a batch of one, got one of {len(self.batch)}')
+
+    @property
+    def model(self):
+        return self.batch.model
+
+    @property
+    def length(self) -> int:
+        return self.batch.lengths[0]
+
+    @property
+    def position(self) -> int:
+        return self.batch.positions[0]
+
+    @property
+    def segments(self) -> list[Segment]:
+        return self.batch.segments[0]
+
+    def fork(self) -> 'Context':
+        """Return a context that has read the same and goes its own way from here."""
+        return Context(self.model, self.batch.fork())
+
+    def add_text(self, text: str) -> None:
+        """Read a text; see `ContextBatch.add_texts`."""
+        self.batch.add_texts([text])
+
+    def add_image(self, image: np.ndarray, vit: bool = True, vae: bool = True) -> None:
+        """Read an image; see `ContextBatch.add_images`. Raises InputError."""
+        self.batch.add_images([image], vit=vit, vae=vae)
+
+    def add_tokens(self, ids: Sequence[int]) -> Tensor:
+        """Read token ids as they are; return decoded rows (n, dim). Raises InputError."""
+        return self.batch.add_tokens([ids])[0]
 
     def keys_values(self, layer: int) -> tuple[Tensor, Tensor]:
         """Return keys and values of a layer, (length, kv_heads, head_dim), in reading order."""
-        keys, values = self._buffer.data[layer, :, :, :self.length].transpose(1, 2)
+        cache = self.batch.cache
+        both = cache.data[layer, :, 0, :, :cache.length].transpose(1, 2)
+        keys, values = both if cache.seen is None else both[:, cache.seen[0]]
         return keys, values
-
-    def _frame(self) -> tuple[Tensor, Tensor]:
-        """Embed the tokens before and after an image."""
-        tokenizer = self.model.tokenizer
-        ids = torch.tensor([tokenizer.image_start, tokenizer.image_end], device=self.model.device)
-        return self.model.embed_text(ids).split(1)
-
-    def _still(self, count: int) -> Tensor:
-        """Return the one position that all tokens of an image share."""
-        return torch.full((count + 2,), self.position, device=self.model.device)
-
-    def _decode(self, streams: Streams, positions: Tensor, causal: bool = False) -> Streams:
-        """Run new tokens after the cache, their keys and values written beyond its length."""
-        old, new = self.length, len(positions)
-        self._make_room(new)
-        buffer = self._buffer.data
-        mask = None
-        if causal and new > 1:
-            mask = torch.ones(new, old + new, dtype=torch.bool, device=positions.device).tril(old)
-
-        def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-            for slot, rows in enumerate((k, v)):
-                room = buffer[layer, slot, :, old:old + new].transpose(0, 1)
-                if GEN in streams:  # rows come as start, end, patches
-                    room[0], room[-1], room[1:-1] = rows[0], rows[1], rows[2:]
-                else:
-                    room.copy_(rows)
-            keys, values = buffer[layer, :, None, :, :old + new]
-            return attention(q.transpose(0, 1)[None], keys, values, mask)[0].transpose(0, 1)
-
-        return self.model.decode(streams, positions, attend)
-
-    def _commit_image(self, kind: str, tokens: int) -> None:
-        """Keep what `_decode` wrote; an image takes one position, however many its tokens."""
-        self.length += tokens
-        self.position += 1
-        self.segments.append(Segment(kind, self.length, self.position))
-
-    def _make_room(self, tokens: int) -> None:
-        """Make the `tokens` places beyond `length` ours to write."""
-        needed = self.length + tokens
-        buffer = self._buffer
-        taken = any(c.length > self.length for c in buffer.sharers if c is not self)
-        if not taken and needed <= buffer.capacity:
-            return
-        capacity = max(MIN_CAPACITY, needed + needed // 2)
-        own = _Buffer(self.model.config.llm, capacity, buffer.data.device, buffer.data.dtype)
-        own.data[:, :, :, :self.length] = buffer.data[:, :, :, :self.length]
-        buffer.sharers.discard(self)
-        own.sharers.add(self)
-        self._buffer = own

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from .context import Context
+from .context import Context, ContextBatch
 from .errors import InputError
 
 
@@ -25,7 +25,80 @@ class TextResult:
     finished: bool
 
 
+class _Writing:
+    """One text while it is written."""
+
+    def __init__(self, seed: int, room: int):
+        self.generator = torch.Generator().manual_seed(seed)
+        self.room = room
+        self.tokens: list[int] = []
+        self.logprobs: list[float] = []
+        self.finished = False
+
+    @property
+    def goes_on(self) -> bool:
+        return not self.finished and len(self.tokens) < self.room
+
+
 @torch.no_grad()
+def generate_texts(batch: ContextBatch, *, max_tokens: int, seeds: Sequence[int],
+                   temperature: float = 0.0, stop: Sequence[str] = (),
+                   on_token: Callable[[int, str], None] | None = None) -> list[TextResult]:
+    """
+    Write a text after each context of a batch, each with its own seed; they do not change.
+
+    See `generate_text`; `on_token` sees the index of the context and its text so far.
+    """
+    if max_tokens < 1 or temperature < 0:
+        raise InputError(f'generate_text: max_tokens must be at least 1 and temperature at least '
+                         f'0, got {max_tokens} and {temperature}')
+    if len(seeds) != len(batch):
+        raise InputError(f'generate_texts: {len(seeds)} seeds for {len(batch)} contexts')
+    model, tokenizer = batch.model, batch.model.tokenizer
+    # A token is at least one byte, so a stop string lies within its last so many tokens.
+    reach = max((len(s.encode()) for s in stop), default=0)
+    # At the end of the model's positions a text is cut off, like one at max_tokens.
+    limit = model.config.llm.max_position_embeddings - 1
+    texts = [_Writing(seed, max(1, min(max_tokens, limit - position)))
+             for seed, position in zip(seeds, batch.positions)]
+    # Which text each row of `context` belongs to.
+    context, rows = batch.fork(), list(range(len(batch)))
+    following = [[tokenizer.text_start] for _ in texts]
+    while any(text.goes_on for text in texts):
+        live = [index for index in rows if texts[index].goes_on]
+        if len(live) <= len(rows) // 2:
+            # Those that have ended still cost time, and moving the others costs some, too.
+            context = context.select([rows.index(index) for index in live])
+            rows = live
+        hidden = context.add_tokens([following[index] for index in rows])[:, -1]
+        logits = model.logits(hidden).cpu()
+        logprobs = torch.log_softmax(logits, dim=-1)
+        likeliest = logits.argmax(dim=-1).tolist()
+        for row, index in enumerate(rows):
+            text, following[index] = texts[index], []
+            if not text.goes_on:
+                continue
+            token = likeliest[row]
+            if temperature > 0:
+                chances = torch.softmax(logits[row] / temperature, dim=-1)
+                token = int(torch.multinomial(chances, 1, generator=text.generator))
+            if token == tokenizer.text_end:
+                text.finished = True
+                continue
+            following[index] = [token]
+            text.tokens.append(token)
+            text.logprobs.append(float(logprobs[row, token]))
+            if on_token is not None:
+                on_token(index, tokenizer.decode(text.tokens))
+            if reach:
+                tail = tokenizer.decode(text.tokens[-reach:])
+                text.finished = any(s in tail for s in stop)
+            if not text.goes_on:
+                following[index] = []
+    return [TextResult(tokenizer.decode(text.tokens), text.tokens, text.logprobs, text.finished)
+            for text in texts]
+
+
 def generate_text(context: Context, *, max_tokens: int, temperature: float = 0.0, seed: int = 42,
                   stop: Sequence[str] = (),
                   on_token: Callable[[str], None] | None = None) -> TextResult:
@@ -36,51 +109,34 @@ def generate_text(context: Context, *, max_tokens: int, temperature: float = 0.0
     Temperature 0 takes the likeliest token. `on_token` sees the text so far after every token and
     may raise `Cancelled`. Raises InputError.
     """
-    if max_tokens < 1 or temperature < 0:
-        raise InputError(f'generate_text: max_tokens must be at least 1 and temperature at least '
-                         f'0, got {max_tokens} and {temperature}')
-    model, tokenizer = context.model, context.model.tokenizer
-    generator = torch.Generator().manual_seed(seed)
-    # A token is at least one byte, so a stop string lies within its last so many tokens.
-    reach = max((len(s.encode()) for s in stop), default=0)
-    # At the end of the model's positions a text is cut off, like one at max_tokens.
-    max_tokens = max(1, min(max_tokens, model.config.llm.max_position_embeddings
-                            - context.position - 1))
-    writing = context.fork()
-    token, tokens, logprobs, finished = tokenizer.text_start, [], [], False
-    while len(tokens) < max_tokens and not finished:
-        logits = model.logits(writing.add_tokens([token])[-1]).cpu()
-        if temperature > 0:
-            chances = torch.softmax(logits / temperature, dim=-1)
-            token = int(torch.multinomial(chances, 1, generator=generator))
-        else:
-            token = int(logits.argmax())
-        if token == tokenizer.text_end:
-            finished = True
-            break
-        tokens.append(token)
-        logprobs.append(float(torch.log_softmax(logits, dim=-1)[token]))
-        if on_token is not None:
-            on_token(tokenizer.decode(tokens))
-        if reach:
-            tail = tokenizer.decode(tokens[-reach:])
-            finished = any(s in tail for s in stop)
-    return TextResult(tokenizer.decode(tokens), tokens, logprobs, finished)
+    return generate_texts(
+        context.batch, max_tokens=max_tokens, temperature=temperature, seeds=[seed], stop=stop,
+        on_token=None if on_token is None else lambda _, text: on_token(text))[0]
 
 
 @torch.no_grad()
+def score_each(batch: ContextBatch, texts: Sequence[Sequence[str]]) -> list[list[float]]:
+    """Return `score_texts` of each context of a batch, each with texts of its own."""
+    model, tokenizer = batch.model, batch.model.tokenizer
+    if len(texts) != len(batch):
+        raise InputError(f'score_each: {len(texts)} lists of texts for {len(batch)} contexts')
+    scores: list[list[float]] = [[] for _ in texts]
+    for number in range(max(map(len, texts))):
+        rows = [row for row, own in enumerate(texts) if number < len(own)]
+        ids = [[tokenizer.text_start, *tokenizer.encode(texts[row][number]), tokenizer.text_end]
+               for row in rows]
+        logits = model.logits(batch.select(rows).add_tokens([own[:-1] for own in ids]))
+        logprobs = torch.log_softmax(logits, dim=-1)
+        for row, own, table in zip(rows, ids, logprobs):
+            targets = torch.tensor(own[1:], device=table.device)
+            scores[row].append(float(table[-len(targets):].gather(1, targets[:, None]).sum()))
+    return scores
+
+
 def score_texts(context: Context, texts: Sequence[str]) -> list[float]:
     """
     Return the log-probability of each text as the whole next text, its end included.
 
     The softmax of these over the choices of a question is the model's belief in each.
     """
-    model, tokenizer = context.model, context.model.tokenizer
-    scores = []
-    for text in texts:
-        ids = [tokenizer.text_start, *tokenizer.encode(text), tokenizer.text_end]
-        logits = model.logits(context.fork().add_tokens(ids[:-1]))
-        logprobs = torch.log_softmax(logits, dim=-1)
-        targets = torch.tensor(ids[1:], device=logits.device)
-        scores.append(float(logprobs.gather(1, targets[:, None]).sum()))
-    return scores
+    return score_each(context.batch, [texts])[0]

@@ -6,7 +6,7 @@ Both sides are the same network; only the names differ, and the original stores 
 linear layers as 1x1 convolutions.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 import re
 
 from diffusers import AutoencoderKL
@@ -16,6 +16,9 @@ from torch import nn, Tensor
 
 from .config import VaeConfig
 from .images import normalise, to_tensor
+
+# Pixels that are encoded or decoded at once: more are no faster, and need memory.
+PORTION = 1 << 20
 
 _ATTENTION = {'norm': 'group_norm', 'q': 'to_q', 'k': 'to_k', 'v': 'to_v', 'proj_out': 'to_out.0'}
 
@@ -83,14 +86,31 @@ class Vae(nn.Module):
         z = latents / self.config.scale_factor + self.config.shift_factor
         return self.net.decode(z.to(weight.device, weight.dtype)).sample.float()
 
+    def encode_images(self, images: Sequence[np.ndarray]) -> Tensor:
+        """Encode uint8 images (H, W, 3) of one size to latents (n, z, h, w)."""
+        pixels = torch.stack([to_tensor(image) for image in images])
+        return torch.cat([self.encode(some) for some in self._portions(pixels, 1)])
+
+    def decode_images(self, latents: Tensor) -> list[np.ndarray]:
+        """Decode latents (n, z, h, w) to uint8 images (H, W, 3)."""
+        images = []
+        for some in self._portions(latents, self.config.downsample):
+            pixels = (self.decode(some) * 0.5 + 0.5).clamp(0, 1) * 255
+            images += list(pixels.permute(0, 2, 3, 1).to(torch.uint8).cpu().numpy())
+        return images
+
     def encode_image(self, image: np.ndarray) -> Tensor:
         """Encode one uint8 image (H, W, 3) to a latent (z, h, w)."""
-        return self.encode(to_tensor(image)[None])[0]
+        return self.encode_images([image])[0]
 
     def decode_image(self, latent: Tensor) -> np.ndarray:
         """Decode one latent (z, h, w) to a uint8 image (H, W, 3)."""
-        pixels = (self.decode(latent[None])[0] * 0.5 + 0.5).clamp(0, 1) * 255
-        return pixels.permute(1, 2, 0).to(torch.uint8).cpu().numpy()
+        return self.decode_images(latent[None])[0]
+
+    @staticmethod
+    def _portions(x: Tensor, scale: int) -> tuple[Tensor, ...]:
+        """Cut a batch so that what the net holds at once stays small; scale: pixels a cell."""
+        return x.split(max(1, PORTION // (x.shape[-1] * x.shape[-2] * scale ** 2)))
 
     def named_tensors(self) -> dict[str, Tensor]:
         """Return every weight under its name and shape in the original layout."""

@@ -23,7 +23,7 @@ from torch import Tensor
 from .config import BagelConfig, Guidance, VaeConfig
 from .context import Context
 from .errors import BagelError
-from .flow import sample_latent, velocity
+from .flow import sample_latents, velocity
 from .images import fit, fitted_size, grid_positions, normalise, patchify, to_tensor
 from .model import Bagel
 from .packing import ImageSegment, pack, shift_time, TextSegment
@@ -203,19 +203,19 @@ class Golden:
     def flow(self) -> float:
         cells = grid_positions(self._grid(), self.config.max_latent_size).to(self.model.device)
         noise = self.numbers['flow.noise'].to(self.model.device)
-        found = velocity(self._read()[0], noise, self.cases['flow']['timestep'], cells)
-        return relative_error(found, self.numbers['flow.velocity'])
+        found = velocity(self._read()[0].batch, noise[None], self.cases['flow']['timestep'], cells)
+        return relative_error(found[0], self.numbers['flow.velocity'])
 
     def sample(self, name: str) -> float:
         case = self.cases['sample'][name]
-        context, text_free, image_free = self._read()
-        latent = sample_latent(
+        context, text_free, image_free = (one.batch for one in self._read())
+        latent = sample_latents(
             context, size=tuple(self.cases['flow']['image_shape']), steps=case['num_timesteps'],
             shift=case['timestep_shift'], text_free=text_free, image_free=image_free,
-            noise=self.numbers['flow.noise'],
+            noise=self.numbers['flow.noise'][None],
             guidance=Guidance(case['cfg_text_scale'], case['cfg_img_scale'],
                               tuple(case['cfg_interval']), case['cfg_renorm_type'],
-                              case['cfg_renorm_min']))
+                              case['cfg_renorm_min']))[0]
         rows = patchify(latent, self.config.latent_patch_size)
         error = relative_error(rows, self.numbers[f'sample.{name}.latent'])
         if f'sample.{name}.image' in self.numbers:

@@ -3,6 +3,7 @@
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ipt_ros.bagel import cache as cache_module
 from ipt_ros.bagel import Context, InputError
 from ipt_ros.bagel import context as context_module
 from ipt_ros.bagel.images import grid_positions
@@ -36,8 +37,8 @@ def assert_same(one: Context, two: Context):
 def imagine_a_step(context, size=(4, 6)):
     """Do what the sampler does: look, without reading."""
     cells = grid_positions(size, context.model.config.max_latent_size)
-    rows = torch.ones(len(cells), context.model.config.latent_dim)
-    return context.decode_latents(rows, torch.full((1,), 0.5), cells)
+    rows = torch.ones(1, len(cells), context.model.config.latent_dim)
+    return context.batch.decode_latents(rows, torch.full((1,), 0.5), cells)
 
 
 STEPS = st.lists(st.tuples(
@@ -67,25 +68,29 @@ def test_forks_never_disturb_each_other(model, images, steps):
         assert_same(context, read(model, images, history))
 
 
+def buffer(context):
+    return context.batch.cache.data.data_ptr()
+
+
 def test_fork_costs_nothing_until_ways_part(model):
     context = Context(model)
     context.add_text('a chair')
     twin = context.fork()
-    assert twin._buffer is context._buffer
+    assert buffer(twin) == buffer(context)
     twin.add_text('x')
-    assert twin._buffer is context._buffer
+    assert buffer(twin) == buffer(context)
     context.add_text('x')
-    assert twin._buffer is not context._buffer
+    assert buffer(twin) != buffer(context)
 
 
 def test_dropped_fork_leaves_its_room(model):
     context = Context(model)
     context.add_text('a chair')
-    buffer = context._buffer
+    before = buffer(context)
     for _ in range(3):
         context.fork().add_text('x')
     context.add_text('x')
-    assert context._buffer is buffer
+    assert buffer(context) == before
 
 
 def test_looking_changes_nothing(model, images):
@@ -97,7 +102,7 @@ def test_looking_changes_nothing(model, images):
 
 
 def test_buffer_grows(model, monkeypatch):
-    monkeypatch.setattr(context_module, 'MIN_CAPACITY', 4)
+    monkeypatch.setattr(cache_module, 'MIN_CAPACITY', 4)
     one, two = Context(model), Context(model)
     for _ in range(6):
         one.add_text('a chair')

@@ -13,7 +13,7 @@ from ipt_ros.bagel import (
     sample_image,
     TextSegment,
 )
-from ipt_ros.bagel.flow import sample_latent
+from ipt_ros.bagel.flow import sample_latents
 import numpy as np
 import pytest
 import torch
@@ -31,16 +31,17 @@ def test_the_7b_reads_and_imagines_on_its_device(big):
     context = Context(big)
     context.add_text('hello')
     image_free = context.fork()
-    context.add_latent(torch.zeros(16, 64, 64))
-    context.add_vit(torch.zeros(3, 448, 448))
+    context.batch.add_latents(torch.zeros(1, 16, 64, 64))
+    context.batch.add_vits(torch.zeros(1, 3, 448, 448))
     text_free = context.fork()
     context.add_text('look')
     hidden = context.fork().add_tokens([1, 2, 3])
     assert (hidden.device.type, hidden.dtype) == ('meta', torch.bfloat16)
     assert big.logits(hidden).dtype == torch.float32
-    assert context._buffer.data.dtype == torch.bfloat16
-    latent = sample_latent(context, size=(512, 512), steps=3, shift=3.0, guidance=Guidance(),
-                           text_free=text_free, image_free=image_free)
+    assert context.batch.cache.data.dtype == torch.bfloat16
+    latent, = sample_latents(
+        context.batch, size=(512, 512), steps=3, shift=3.0, guidance=Guidance(),
+        text_free=text_free.batch, image_free=image_free.batch, seeds=[42])
     assert (latent.shape, latent.device.type) == ((16, 64, 64), 'meta')
     assert latent.dtype == torch.float32
     assert big.vae.decode(latent[None]).shape == (1, 3, 512, 512)

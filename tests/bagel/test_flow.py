@@ -50,7 +50,8 @@ def velocities(monkeypatch, contexts):
 
 
 def guided(contexts, guidance, t=0.5):
-    return flow.guided_velocity(guidance, torch.zeros(6, 16), t, torch.arange(6), **contexts)
+    branches = {name.replace('context', 'batch'): one for name, one in contexts.items()}
+    return flow.guided_velocity(guidance, torch.zeros(6, 16), t, torch.arange(6), **branches)
 
 
 def lengths(v, renorm):
@@ -111,8 +112,8 @@ def test_straight_flow_arrives(monkeypatch, contexts, model):
     noise = torch.randn(16, 16, generator=torch.Generator().manual_seed(6))
     monkeypatch.setattr(flow, 'velocity', lambda *_: noise - target)
     for steps, shift in ((2, 1.0), (7, 3.0)):
-        latent = flow.sample_latent(contexts['context'], size=(32, 32), steps=steps, shift=shift,
-                                    guidance=GUIDANCE, noise=noise)
+        latent, = flow.sample_latents(contexts['context'].batch, size=(32, 32), steps=steps,
+                                      shift=shift, guidance=GUIDANCE, noise=noise[None])
         rows = patchify(latent, model.config.latent_patch_size)
         torch.testing.assert_close(rows, target, rtol=1e-4, atol=1e-5)
 

@@ -23,7 +23,7 @@ from ipt_ros.bagel import (
     verify,
     VitConfig,
 )
-from ipt_ros.bagel.flow import sample_latent, velocity
+from ipt_ros.bagel.flow import sample_latents, velocity
 from ipt_ros.bagel.images import fit, fitted_size, grid_positions, normalise, patchify, to_tensor
 import numpy as np
 import pytest
@@ -128,15 +128,17 @@ def make(model) -> tuple[dict, dict]:
 
     cells = grid_positions((SIZE[0] // 2, SIZE[1] // 2), 30)
     numbers['flow.noise'] = torch.randn(len(cells), 3)
-    numbers['flow.velocity'] = velocity(context, numbers['flow.noise'], 0.3, cells)
+    numbers['flow.velocity'] = velocity(
+        context.batch, numbers['flow.noise'][None], 0.3, cells)[0]
     cases['flow'] = {'image_shape': list(SIZE), 'timestep': 0.3}
     case = {'num_timesteps': 3, 'timestep_shift': 2.0, 'cfg_interval': [0.0, 1.0],
             'cfg_renorm_min': 0.0, 'cfg_renorm_type': 'global', 'cfg_text_scale': 2.0,
             'cfg_img_scale': 1.5}
     cases['sample']['global'] = case
-    latent = sample_latent(
-        context, size=SIZE, steps=3, shift=2.0, text_free=text_free, image_free=image_free,
-        guidance=Guidance(2.0, 1.5, renorm='global'), noise=numbers['flow.noise'])
+    latent, = sample_latents(
+        context.batch, size=SIZE, steps=3, shift=2.0, text_free=text_free.batch,
+        image_free=image_free.batch, guidance=Guidance(2.0, 1.5, renorm='global'),
+        noise=numbers['flow.noise'][None])
     numbers['sample.global.latent'] = patchify(latent, 1)
     numbers['sample.global.image'] = model.vae.decode_image(latent)
 

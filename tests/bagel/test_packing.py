@@ -117,7 +117,7 @@ def test_training_flow_is_sampling_flow(model, images):
     loss, batch = losses(model, [sample], time=0.3)
     clean = batch.latents[batch.noised]
     x = 0.7 * clean + 0.3 * batch.noise
-    found = velocity(context, x, 0.3, batch.latent_cells[batch.noised])
+    found = velocity(context.batch, x[None], 0.3, batch.latent_cells[batch.noised])[0]
     torch.testing.assert_close((found - (batch.noise - clean)).square(), loss.mse_values,
                                **TOLERANCE)
 

@@ -28,13 +28,14 @@ def write(monkeypatch):
     def with_script(*texts):
         script, asked = list(texts), []
 
-        def generate_text(context, *, on_token, **options):
-            asked.append((context.fork(), options))
+        def generate_texts(batch, *, on_token, **options):
+            asked.append((Context(batch.model, batch.fork()), options))
             text = script.pop(0)
-            on_token(text)
-            return TextResult(text, [1], [0.0], True)
+            if on_token:
+                on_token(0, text)
+            return [TextResult(text, [1], [0.0], True)]
 
-        monkeypatch.setattr(reasoning, 'generate_text', generate_text)
+        monkeypatch.setattr(reasoning, 'generate_texts', generate_texts)
         return asked
     return with_script
 
@@ -99,11 +100,11 @@ def test_at_most_so_many_images(model, images, write, most):
 def test_guidance_compares_with_the_right_contexts(model, images, write, monkeypatch):
     write(THOUGHT, ANSWER)
     seen = {}
-    monkeypatch.setattr(reasoning, 'sample_image',
-                        lambda context, **o: seen.update(o) or images[0])
+    monkeypatch.setattr(reasoning, 'sample_images',
+                        lambda batch, **o: seen.update(o) or images[:1])
     run(model, images[:2])
-    assert kinds(seen['text_free']) == ['text', 'vae', 'vit']
-    assert kinds(seen['image_free']) == ['text', 'text']
+    assert kinds(Context(model, seen['text_free'])) == ['text', 'vae', 'vit']
+    assert kinds(Context(model, seen['image_free'])) == ['text', 'text']
     assert (seen['steps'], seen['guidance']) == (2, SAMPLING.guidance)
 
 

@@ -20,8 +20,8 @@ class Script:
         self.size, self.ids = model.config.llm.vocab_size, iter(ids)
 
     def __call__(self, hidden):
-        logits = torch.zeros(self.size)
-        logits[next(self.ids)] = 50
+        logits = torch.zeros(1, self.size)
+        logits[0, next(self.ids)] = 50
         return logits
 
 

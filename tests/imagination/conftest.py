@@ -53,7 +53,7 @@ def scripted(monkeypatch):
     from ipt_ros.bagel import reasoning, TextResult
     texts = ['<think>Let me see.</think><image_start>', '<image_end><answer>B</answer>']
 
-    def write(context, **options):
-        return TextResult(texts.pop(0), [], [], True)
+    def write(batch, **options):
+        return [TextResult(texts.pop(0), [], [], True)]
 
-    monkeypatch.setattr(reasoning, 'generate_text', write)
+    monkeypatch.setattr(reasoning, 'generate_texts', write)

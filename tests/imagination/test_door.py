@@ -49,7 +49,7 @@ def test_counting_imagines_a_map(door, views, scripted):
 
 def test_a_letter_that_was_not_written_is_the_likeliest(door, views, monkeypatch):
     monkeypatch.setattr(
-        reasoning, 'generate_text', lambda context, **options: TextResult('Hm.', [], [], True))
+        reasoning, 'generate_texts', lambda batch, **options: [TextResult('Hm.', [], [], True)])
     answer = door.ask(views, AskRequest('Which?', ('x', 'y', 'z'), mode='answer')).answer
     assert answer.index == int(np.argmax(answer.probabilities))
     assert answer.reasoning == 'Hm.'
@@ -60,7 +60,8 @@ def test_a_letter_that_was_not_written_is_the_likeliest(door, views, monkeypatch
     ('<answer>cut off', 'cut off')])
 def test_answers_in_words(door, views, monkeypatch, written, text):
     monkeypatch.setattr(
-        reasoning, 'generate_text', lambda context, **options: TextResult(written, [], [], True))
+        reasoning, 'generate_texts',
+        lambda batch, **options: [TextResult(written, [], [], True)])
     answer = door.ask(views, AskRequest('What?', mode='answer')).answer
     assert answer.text == text
     assert (answer.letter, answer.index, answer.probabilities) == ('', -1, ())

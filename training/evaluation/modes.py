@@ -15,19 +15,19 @@ mode            system prompt  input images    what the model does
 ``answer`` and ``imagine`` are the robot's own loop; the others take it apart.
 """
 
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 import time
 
 from ipt_ros.bagel import (
     Bagel,
-    Context,
-    generate_text,
-    read_prompt,
-    reason,
+    ContextBatch,
+    read_prompts,
+    reason_together,
+    Reasoning,
     Sampling,
-    score_texts,
+    score_each,
 )
-from ipt_ros.bagel.reasoning import ANSWERED
 from ipt_ros.spatial import choice_probabilities, Example, extract_answer, LETTERS, Question
 from ipt_ros.spatial.prompts import (
     ANSWER_ONLY_PROMPT,
@@ -41,6 +41,8 @@ import numpy as np
 from .baselines import can_judge
 
 MODES = ('answer', 'answer-vae', 'imagine', 'text-cot', 'oracle')
+THINKING = ('imagine', 'text-cot', 'oracle')
+READING_LATENTS = ('answer-vae', 'imagine', 'oracle')
 ORACLE_INPUTS = ('vae+vit', 'vae')
 _ANSWER_TAG = '<answer>'
 
@@ -95,59 +97,78 @@ def can_ask(example: Example, question: Question, mode: str) -> bool:
     return mode == 'imagine' or can_judge(question)
 
 
+def shapes(example: Example, mode: str) -> Hashable:
+    """Return what must be equal of examples to be asked about together in a mode."""
+    images = [*example.images, example.target] if mode == 'oracle' else example.images
+    return tuple(image.shape[:2] for image in images)
+
+
 def ask(model: Bagel, example: Example, question: Question, mode: str, seed: int,
         options: Options) -> Reply:
     """Ask one question about an example's images. Raises BagelError for unreadable input."""
-    sampling = options.sampling(model.config.sampling, mode)
-    if mode in ('answer-vae', 'oracle'):
-        texts, image, context, seconds = _ask_apart(
-            model, example, question, mode, sampling, seed, options.oracle_input)
-    else:
-        result = reason(
-            model, system=ANSWER_ONLY_PROMPT if mode == 'answer' else THINK_PROMPT,
-            images=example.images, question=question.text,
-            mode='imagine' if mode == 'imagine' else 'answer', sampling=sampling, seed=seed)
-        texts, context = result.texts, result.context
-        image = result.images[-1] if result.images else None
-        seconds = {phase: taken for phase, taken in result.timings.items() if taken}
-    found = extract_answer(texts[-1], question.choices)
-    began = time.perf_counter()
-    after_image = image is not None or mode == 'oracle'
-    probabilities = []
-    if question.choices:
-        probabilities = believe(context, texts[-1], len(question.choices), after_image)
-    seconds['score'] = time.perf_counter() - began
-    return Reply(''.join(texts), found.letter, found.rule, probabilities, image, seconds)
+    return ask_together(model, [(example, question)], mode, [[seed]], options)[0][0]
 
 
-def believe(context: Context, written: str, count: int, after_image: bool) -> list[float]:
+def ask_together(model: Bagel, asked: Sequence[tuple[Example, Question]], mode: str,
+                 seeds: Sequence[Sequence[int]], options: Options) -> list[list[Reply]]:
     """
-    Return the probability of each of ``count`` choices as the answer in place of the written one.
+    Ask several questions in one batch, each as often as it has seeds; return its replies in order.
+
+    All answers are those of `ask`, to rounding. The examples must have equal `shapes`. Seconds are
+    each reply's share of the batch's. Raises BagelError.
+    """
+    began = time.perf_counter()
+    oracle = mode == 'oracle'
+    prompts = read_prompts(
+        model, system=THINK_PROMPT if mode in THINKING else ANSWER_ONLY_PROMPT,
+        images=[example.images for example, _ in asked],
+        questions=[question.text for _, question in asked],
+        mode='imagine' if mode in READING_LATENTS else 'answer')
+    if oracle:
+        prompts.context.add_texts([before_image_text(example.think) for example, _ in asked])
+        prompts.context.add_images([example.target for example, _ in asked],
+                                   vit='vit' in options.oracle_input)
+    owners = [row for row, own in enumerate(seeds) for _ in own]
+    prompts = prompts.select(owners)
+    read = (time.perf_counter() - began) / len(owners)
+    results = reason_together(
+        prompts, mode='imagine' if mode == 'imagine' else 'answer',
+        sampling=options.sampling(model.config.sampling, mode),
+        # A text is drawn from the seed plus the number of texts before it.
+        seeds=[seed + oracle for own in seeds for seed in own])
+    began = time.perf_counter()
+    beliefs = _beliefs(results, [len(asked[row][1].choices) for row in owners], oracle)
+    score = (time.perf_counter() - began) / len(owners)
+    replies: list[list[Reply]] = [[] for _ in asked]
+    for row, result, probabilities in zip(owners, results, beliefs):
+        example, question = asked[row]
+        given = [before_image_text(example.think)] if oracle else []
+        found = extract_answer(result.answer_text, question.choices)
+        spent = {**result.timings, 'read': read, 'score': score}
+        replies[row].append(Reply(
+            ''.join([*given, *result.texts]), found.letter, found.rule, probabilities,
+            result.images[-1] if result.images else None,
+            {phase: taken for phase, taken in spent.items() if taken}))
+    return replies
+
+
+def _beliefs(results: Sequence[Reasoning], counts: Sequence[int],
+             after_image: bool) -> list[list[float]]:
+    """Return the probability of each of ``counts`` choices as what each answer says."""
+    contexts = ContextBatch.join([result.context.batch for result in results])
+    scores = score_each(contexts, [
+        answers_like(result.answer_text, count, after_image or bool(result.images))
+        for result, count in zip(results, counts)])
+    return [choice_probabilities(own) if own else [] for own in scores]
+
+
+def answers_like(written: str, count: int, after_image: bool) -> list[str]:
+    """
+    Return what the model would have written for each of ``count`` choices.
 
     What stands before the answer in the written text, a thought for instance, is taken as given.
     """
     before, tag, _ = written.rpartition(_ANSWER_TAG)
     if not tag:
         before = IMAGE_END if after_image else ''
-    return choice_probabilities(score_texts(
-        context, [before + answer_text(letter) for letter in LETTERS[:count]]))
-
-
-def _ask_apart(model: Bagel, example: Example, question: Question, mode: str, sampling: Sampling,
-               seed: int, oracle_input: str) -> tuple[list[str], None, Context, dict[str, float]]:
-    """Ask in a way that the robot's loop has no use for."""
-    began = time.perf_counter()
-    oracle = mode == 'oracle'
-    context = read_prompt(
-        model, system=THINK_PROMPT if oracle else ANSWER_ONLY_PROMPT, images=example.images,
-        question=question.text, mode='imagine').context
-    texts = []
-    if oracle:
-        texts.append(before_image_text(example.think))
-        context.add_text(texts[0])
-        context.add_image(example.target, vit='vit' in oracle_input)
-    read = time.perf_counter()
-    texts.append(generate_text(
-        context, max_tokens=sampling.max_tokens, temperature=sampling.temperature,
-        seed=seed + len(texts), stop=(ANSWERED,)).text)
-    return texts, None, context, {'read': read - began, 'answer': time.perf_counter() - read}
+    return [before + answer_text(letter) for letter in LETTERS[:count]]

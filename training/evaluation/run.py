@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Ask a checkpoint every question in every mode, keep a record of each, and sum up."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 import platform
@@ -16,7 +17,7 @@ from tqdm import tqdm
 
 from .baselines import can_judge, Reference, resized
 from .images import measure
-from .modes import ask, can_ask, Options, Reply
+from .modes import ask_together, can_ask, Options, Reply, shapes
 from .objects import targets
 from .pictures import write_grid
 from .records import (
@@ -33,6 +34,7 @@ from .summary import summarise
 
 REFERENCE_SIZE = 300  # examples that the mean image and the blind guess are made from
 SHOWN = 12
+BATCH = 16  # questions at once
 PICTURE = 256  # pixels a side, at most, of inputs and true images that are kept to look at
 # Far enough apart that no two samples of any two questions share a seed.
 _SEED_STEP = 1_000_003
@@ -45,7 +47,8 @@ class Plan:
 
     ``data`` is a folder of parquet files (of which ``split`` is used) or a bag, None for scenes
     from ``seed`` on. ``reference`` is data of the training kind. ``samples`` is how often each
-    question is imagined anew, for confidence by agreement; accuracy is that of the first.
+    question is imagined anew, for confidence by agreement; accuracy is that of the first. Up to
+    ``batch`` questions (or samples) go through the model at once.
     """
 
     checkpoint: str
@@ -60,9 +63,14 @@ class Plan:
     samples: int = 1
     workers: int = 2
     options: Options = field(default_factory=Options)
+    batch: int = BATCH
 
     def settings(self, device: str) -> dict:
-        """Return all that could change an answer or a score; not how many, nor in which order."""
+        """
+        Return all that could change an answer or a score; not how many, nor in which order.
+
+        Nor the batch: what is asked together is answered as if asked alone, to rounding.
+        """
         return {
             'checkpoint': str(self.checkpoint),
             'fingerprint': fingerprint(self.checkpoint),
@@ -121,26 +129,45 @@ def _records(plan: Plan, model: Bagel, folder: RecordFolder, task: str, mode: st
              examples: Sequence[Example], judges: Sequence['Judge']) -> list[Record]:
     """Return the records of all examples, in order; make those that are not there yet."""
     known = folder.read(task, mode)
-    found = []
-    for index, example in enumerate(tqdm(examples, desc=f'{task} {mode}', mininterval=2.0)):
-        if not can_ask(example, example.questions[0], mode):
-            continue
-        identity = question_id(example, example.questions[0])
-        if identity not in known:
-            known[identity] = _record(
-                plan, model, folder, mode, index, identity, example, judges[index])
-            folder.add(task, mode, known[identity])
-        found.append(known[identity])
-    return found
-
-
-def _record(plan: Plan, model: Bagel, folder: RecordFolder, mode: str, index: int, identity: str,
-            example: Example, judge: 'Judge') -> Record:
-    question = example.questions[0]
+    ids = {index: question_id(example, example.questions[0])
+           for index, example in enumerate(examples)
+           if can_ask(example, example.questions[0], mode)}
+    missing = {identity: index for index, identity in reversed(ids.items())
+               if identity not in known}
     times = plan.samples if mode == 'imagine' else 1
-    replies = [
-        ask(model, example, question, mode, plan.seed + index + number * _SEED_STEP, plan.options)
-        for number in range(times)]
+    with tqdm(desc=f'{task} {mode}', total=len(ids), initial=len(ids) - len(missing),
+              mininterval=2.0) as progress:
+        for indices in _batches(sorted(missing.values()), examples, mode,
+                                max(1, plan.batch // times)):
+            replies = ask_together(
+                model, [(examples[index], examples[index].questions[0]) for index in indices],
+                mode, [[plan.seed + index + number * _SEED_STEP for number in range(times)]
+                       for index in indices], plan.options)
+            for index, own in zip(indices, replies):
+                record = _record(folder, mode, index, ids[index], examples[index], judges[index],
+                                 own)
+                folder.add(task, mode, record)
+                known[record['id']] = record
+                progress.update()
+    return [known[identity] for identity in ids.values()]
+
+
+def _batches(indices: Sequence[int], examples: Sequence[Example], mode: str,
+             size: int) -> Iterator[list[int]]:
+    """Put together what can be asked together, near to the order given."""
+    waiting: dict[Hashable, list[int]] = defaultdict(list)
+    for index in indices:
+        alike = waiting[shapes(examples[index], mode)]
+        alike.append(index)
+        if len(alike) == size:
+            yield alike.copy()
+            alike.clear()
+    yield from filter(None, waiting.values())
+
+
+def _record(folder: RecordFolder, mode: str, index: int, identity: str, example: Example,
+            judge: 'Judge', replies: Sequence[Reply]) -> Record:
+    question = example.questions[0]
     first = replies[0]
     record = {
         'id': identity,

@@ -8,7 +8,6 @@ from ipt_ros.bagel import Guidance, reasoning, Sampling, TextResult
 from ipt_ros.bagel.verify import Golden
 from ipt_ros.spatial import DenseTruth, Example, TASKS
 from ipt_ros.spatial.prompts import after_image_text, answer_text, before_image_text
-from ipt_training.evaluation import modes
 import numpy as np
 import pytest
 import torch
@@ -54,14 +53,15 @@ def says(monkeypatch):
     def with_words(words):
         asked = []
 
-        def generate_text(context, *, seed=0, max_tokens=1, **options):
-            kinds = [segment.kind for segment in context.segments]
-            text = words(len(asked), kinds)
-            asked.append({'kinds': kinds, 'seed': seed, 'max_tokens': max_tokens})
-            return TextResult(text, [1], [0.0], True)
+        def generate_texts(batch, *, seeds, max_tokens, **options):
+            results = []
+            for segments, seed in zip(batch.segments, seeds, strict=True):
+                kinds = [segment.kind for segment in segments]
+                results.append(TextResult(words(len(asked), kinds), [1], [0.0], True))
+                asked.append({'kinds': kinds, 'seed': seed, 'max_tokens': max_tokens})
+            return results
 
-        monkeypatch.setattr(reasoning, 'generate_text', generate_text)
-        monkeypatch.setattr(modes, 'generate_text', generate_text)
+        monkeypatch.setattr(reasoning, 'generate_texts', generate_texts)
         return asked
     return with_words
 

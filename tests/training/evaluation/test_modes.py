@@ -3,7 +3,14 @@
 
 from dataclasses import replace
 
-from ipt_ros.bagel import score_texts
+from ipt_ros.bagel import (
+    Context,
+    ContextBatch,
+    InputError,
+    reasoning,
+    score_texts,
+    TextResult,
+)
 from ipt_ros.spatial import choice_probabilities, Question
 from ipt_ros.spatial.prompts import (
     after_image_text,
@@ -12,8 +19,15 @@ from ipt_ros.spatial.prompts import (
     before_image_text,
     THINK_PROMPT,
 )
-from ipt_training.evaluation import modes
-from ipt_training.evaluation.modes import ask, believe, can_ask, MODES, Options
+from ipt_training.evaluation.modes import (
+    answers_like,
+    ask,
+    ask_together,
+    can_ask,
+    MODES,
+    Options,
+    shapes,
+)
 import numpy as np
 import pytest
 
@@ -22,13 +36,13 @@ import pytest
 def read_texts(monkeypatch):
     """Return the list of all texts that contexts read, in order."""
     texts = []
-    original = modes.Context.add_text
+    original = ContextBatch.add_texts
 
-    def add_text(self, text):
-        texts.append(text)
-        original(self, text)
+    def add_texts(self, given):
+        texts.extend(given)
+        original(self, given)
 
-    monkeypatch.setattr(modes.Context, 'add_text', add_text)
+    monkeypatch.setattr(ContextBatch, 'add_texts', add_texts)
     return texts
 
 
@@ -60,17 +74,17 @@ def test_imagine_reads_its_own_image_before_it_answers(model, example, imagines)
 def test_the_oracle_reads_the_example_s_thought_and_the_true_image(
         model, example, says, read_texts, monkeypatch):
     one, read = example(0), []
-    original = modes.Context.add_image
+    original = ContextBatch.add_images
 
-    def add_image(self, image, **how):
-        read.append((image, how))
-        original(self, image, **how)
+    def add_images(self, images, **how):
+        read.extend(images)
+        original(self, images, **how)
 
-    monkeypatch.setattr(modes.Context, 'add_image', add_image)
+    monkeypatch.setattr(ContextBatch, 'add_images', add_images)
     says(lambda number, kinds: after_image_text('A'))
     ask(model, one, one.questions[0], 'oracle', 0, Options())
     assert before_image_text(one.think) in read_texts
-    assert np.array_equal(read[-1][0], one.target)
+    assert np.array_equal(read[-1], one.target)
 
 
 def test_the_oracle_may_read_latents_alone(model, example, says):
@@ -113,13 +127,24 @@ def test_steps_replace_the_checkpoint_s_own(model):
     ('I do not know', False, ''),
     ('I do not know', True, '<image_end>'),
 ])
-def test_belief_is_that_in_the_answer_at_its_place(model, written, after_image, before):
-    context = modes.Context(model)
-    context.add_text('What is it?')
-    expected = choice_probabilities(
-        score_texts(context, [before + answer_text(letter) for letter in 'ABC']))
-    assert believe(context, written, 3, after_image) == pytest.approx(expected)
-    assert sum(expected) == pytest.approx(1)
+def test_other_choices_stand_in_the_place_of_the_written_one(written, after_image, before):
+    assert answers_like(written, 3, after_image) == [
+        before + answer_text(letter) for letter in 'ABC']
+
+
+def test_belief_is_the_probability_of_each_choice_after_what_was_read(model, example, says):
+    one = example(0)
+    said = '<think>Two here.</think><answer>B</answer>'
+    says(lambda number, kinds: said)
+    context = Context(model)
+    context.add_text(THINK_PROMPT)
+    context.add_image(one.images[0], vae=False)
+    context.add_text(one.questions[0].text)
+    expected = choice_probabilities(score_texts(
+        context, answers_like(said, len(one.questions[0].choices), False)))
+    found = ask(model, one, one.questions[0], 'text-cot', 0, Options()).probabilities
+    assert found == pytest.approx(expected, rel=1e-4)
+    assert sum(found) == pytest.approx(1)
 
 
 def test_the_seed_decides_what_is_imagined(model, example, imagines):
@@ -128,3 +153,45 @@ def test_the_seed_decides_what_is_imagined(model, example, imagines):
               for seed in (1, 1, 2)]
     assert np.array_equal(images[0], images[1])
     assert not np.array_equal(images[0], images[2])
+
+
+@pytest.mark.parametrize('mode', MODES)
+def test_asked_together_is_asked_alone(model, example, mode, monkeypatch):
+    """Questions, thoughts and choices of unlike length, and several seeds each."""
+    def think_or_answer(batch, *, seeds, **options):
+        return [TextResult(
+            answer_text('A') if seed % 2 else before_image_text('I look. ' * (seed // 2)), [1],
+            [0.0], True) for seed in seeds]
+
+    if mode == 'imagine':  # elsewhere the model writes for itself
+        monkeypatch.setattr(reasoning, 'generate_texts', think_or_answer)
+    examples = [example(number) for number in range(3)]
+    asked = [(one, replace(one.questions[0], text=one.questions[0].text + ' Look well.' * number,
+                           choices=one.questions[0].choices[:4 - number]))
+             for number, one in enumerate(examples)]
+    seeds = [[2, 4], [6], [4, 3]] if mode == 'imagine' else [[2], [4], [6]]
+    options = Options(cot_tokens=12)
+    together = ask_together(model, asked, mode, seeds, options)
+    for (one, question), own, replies in zip(asked, seeds, together, strict=True):
+        for seed, reply in zip(own, replies, strict=True):
+            alone = ask(model, one, question, mode, seed, options)
+            assert (reply.text, reply.letter, reply.rule) == (alone.text, alone.letter, alone.rule)
+            assert reply.text
+            assert reply.probabilities == pytest.approx(alone.probabilities, rel=1e-3)
+            assert len(reply.probabilities) == len(question.choices)
+            assert (reply.image is None) == (alone.image is None)
+            if reply.image is not None:
+                # Cut to 8 bits: a level is rounding.
+                assert np.abs(reply.image.astype(int) - alone.image.astype(int)).max() <= 1
+
+
+def test_examples_of_unlike_shapes_are_not_asked_together(model, example):
+    one, other = example(0), example(1)
+    other = replace(other, images=[np.zeros((64, 32, 3), np.uint8)])
+    assert shapes(one, 'answer') != shapes(other, 'answer')
+    with pytest.raises(InputError, match='one size'):
+        ask_together(model, [(e, e.questions[0]) for e in (one, other)], 'answer', [[1], [1]],
+                     Options())
+    target = replace(one, target=np.zeros((64, 32, 3), np.uint8))
+    assert shapes(one, 'imagine') == shapes(target, 'imagine')
+    assert shapes(one, 'oracle') != shapes(target, 'oracle')

@@ -11,8 +11,10 @@ from ipt_ros import cli
 from ipt_ros.spatial import Question
 from ipt_training import evaluate as command
 from ipt_training.evaluation import compare, report, sources
+from ipt_training.evaluation import run as evaluation_run
 from ipt_training.evaluation.modes import MODES
 from ipt_training.store import save_shard
+import numpy as np
 import pytest
 
 
@@ -87,6 +89,68 @@ def test_several_imaginations_a_question(run, imagines, tmp_path):
     path = next((tmp_path / 'out').glob('records-*/mvc.imagine.jsonl'))
     first = json.loads(path.read_text().splitlines()[0])
     assert len(first['samples']) == 3 and 0 <= first['agreement'] <= 1
+
+
+@pytest.fixture
+def mixed(data, example):
+    """Let the questions of one run have images of two sizes, and one be asked twice."""
+    examples = [example(number, 'AB'[number % 2]) for number in range(6)]
+    for number in (1, 4):
+        high = np.full((64, 32, 3), 40 * number, np.uint8)
+        examples[number] = replace(examples[number], images=[high])
+    save_shard(data / 'mvc' / '00000.parquet', [*examples, examples[2]])
+
+
+def records_of(out, mode):
+    path = next(out.glob(f'records-*/mvc.{mode}.jsonl'))
+    return {r['id']: r for r in map(json.loads, path.read_text().splitlines())}
+
+
+@pytest.mark.parametrize('mode', MODES)
+def test_batches_give_the_records_that_single_questions_give(
+        run, imagines, mixed, tmp_path, mode):
+    found = []
+    for batch in ('1', '4'):
+        out = tmp_path / batch
+        run('--modes', mode, '--batch', batch, '--samples', '2', out=out)
+        assert len(next(out.glob('records-*/mvc.*')).read_text().splitlines()) == 6
+        found.append(records_of(out, mode))
+    assert set(found[0]) == set(found[1])
+    for identity, alone in found[0].items():
+        together = found[1][identity]
+        for name in ('index', 'letter', 'rule', 'text', 'truth', 'choices', 'pictures'):
+            assert together[name] == alone[name], name
+        for one, other in zip(together['samples'], alone['samples'], strict=True):
+            assert one['probabilities'] == pytest.approx(other['probabilities'], rel=1e-3)
+        assert set(together['seconds']) == set(alone['seconds'])
+        if mode == 'imagine':
+            assert together['scores']['imagined']['psnr'] == pytest.approx(
+                alone['scores']['imagined']['psnr'], abs=0.05)
+
+
+def test_records_do_not_depend_on_the_batch_and_are_used_again(run, imagines, tmp_path):
+    whole = run('--modes', 'answer', '--batch', '2')
+    asked = len(imagines)
+    assert run('--modes', 'answer', '--batch', '5') == whole
+    assert len(imagines) == asked
+
+
+def test_what_a_batch_had_done_is_kept_when_a_later_one_fails(
+        run, imagines, tmp_path, monkeypatch):
+    original, calls = evaluation_run.ask_together, []
+
+    def ask_together(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return original(*arguments)
+
+    monkeypatch.setattr(evaluation_run, 'ask_together', ask_together)
+    with pytest.raises(KeyboardInterrupt):
+        run('--modes', 'answer', '--batch', '2')
+    assert len(records_of(tmp_path / 'out', 'answer')) == 2
+    assert run('--modes', 'answer', '--batch', '2')['mvc']['answer']['n'] == 5
+    assert [len(arguments[1]) for arguments in calls] == [2, 2, 2, 1]
 
 
 def test_scenes_are_made_once_for_several_checkpoints(
@@ -240,6 +304,7 @@ def test_runs_without_a_common_question_are_not_compared(run, imagines, data, ex
 
 @pytest.mark.parametrize(('arguments', 'word'), [
     (['--samples', '0'], 'at least 1'), (['--steps', '1'], 'at least 2'),
+    (['--batch', '0'], 'at least 1'),
     (['--modes', 'answer,guess'], 'unknown modes'), (['--oracle-input', 'vit'], 'invalid choice')])
 def test_options_that_make_no_sense_are_refused(arguments, word, capsys):
     with pytest.raises(SystemExit) as stop:
