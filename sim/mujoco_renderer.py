@@ -49,6 +49,7 @@ class OffscreenRenderer:
         self._option.geomgroup[:] = 1
         self._option.geomgroup[GROUP_UNUSED] = 0
         self._camera = mujoco.MjvCamera()
+        self._buffers: tuple[np.ndarray, np.ndarray] | None = None
         # MuJoCo ends its EGL display at exit; contexts must be gone by then.
         atexit.register(_close_if_alive, weakref.ref(self))
 
@@ -110,39 +111,58 @@ class OffscreenRenderer:
         self._gl.make_current()
         viewport = mujoco.MjrRect(0, 0, width, height)
 
-        rgb = np.empty((height, width, 3), np.uint8)
+        pixels, z_buffer = self._read_buffers(height, width)
         mujoco.mjr_render(viewport, scene, self._context)
-        mujoco.mjr_readPixels(rgb, None, viewport, self._context)
-        rgb = np.ascontiguousarray(rgb[::-1])
+        mujoco.mjr_readPixels(pixels, None, viewport, self._context)
+        rgb = pixels[::-1].copy()  # OpenGL's rows run from the bottom up
         if not (depth or instance):
             return rgb, None, None
 
-        ids = np.empty((height, width, 3), np.uint8)
-        z_buffer = np.empty((height, width), np.float32) if depth else None
         count = scene.ngeom
         scene.ngeom = count - self._pool.shadow_count
         scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = 1
         scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = 1
         mujoco.mjr_render(viewport, scene, self._context)
-        mujoco.mjr_readPixels(ids, z_buffer, viewport, self._context)
+        mujoco.mjr_readPixels(
+            pixels if instance else None, z_buffer if depth else None, viewport, self._context)
         scene.flags[mujoco.mjtRndFlag.mjRND_SEGMENT] = 0
         scene.flags[mujoco.mjtRndFlag.mjRND_IDCOLOR] = 0
         scene.ngeom = count
-        segments = ids[::-1].astype(np.int32) @ np.array([1, 1 << 8, 1 << 16], np.int32)
-        instances = self._bodies[0 if ceiling else 1][segments]
-        metres = None
-        if z_buffer is not None:
+        metres = ids = None
+        if depth:
             metres = self._metres(z_buffer[::-1], isinstance(intrinsics, OrthographicCamera))
-            metres[instances == 0] = 0.0
-        return rgb, metres, instances if instance else None
+        if instance:
+            # The third byte is 0: there are at most _MAX_GEOMS segments.
+            segments = pixels[::-1, :, 1].astype(np.int32)
+            segments <<= 8
+            segments |= pixels[::-1, :, 0]
+            ids = self._bodies[0 if ceiling else 1][segments]
+        return rgb, metres, ids
+
+    def _read_buffers(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+        """
+        Return what pixels are read into: colours or ids (H, W, 3), depth (H, W).
+
+        They are kept while the size stays: fresh memory costs more than what is done in it.
+        """
+        if self._buffers is None or self._buffers[1].shape != (height, width):
+            self._buffers = (
+                np.empty((height, width, 3), np.uint8), np.empty((height, width), np.float32))
+        return self._buffers
 
     def _metres(self, z_buffer: np.ndarray, orthographic: bool) -> np.ndarray:
-        # The depth buffer runs from 1 at the near plane to 0 at the far plane.
+        # The depth buffer runs from 1 at the near plane to 0 at the far plane, where nothing is.
         values = z_buffer.astype(np.float64)
         near, far = self._near, self._far
+        values *= far - near
         if orthographic:
-            return (far - values * (far - near)).astype(np.float32)
-        return (near * far / (near + values * (far - near))).astype(np.float32)
+            np.subtract(far, values, out=values)
+        else:
+            values += near
+            np.divide(near * far, values, out=values)
+        metres = values.astype(np.float32)
+        metres[z_buffer == 0] = 0.0
+        return metres
 
     def _aim(
         self,

@@ -7,6 +7,7 @@ together without a lock, and the renderer stays on the thread that made it. docs
 """
 
 from collections.abc import Sequence
+from functools import partial
 import json
 import math
 import sys
@@ -38,6 +39,7 @@ from ipt_sim.truth import scene_truth
 from nav_msgs.msg import Odometry
 import numpy as np
 from rclpy.clock import Clock, ClockType
+from rclpy.event_handler import PublisherEventCallbacks
 from rclpy.node import Node
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rosgraph_msgs.msg import Clock as ClockMessage
@@ -107,9 +109,15 @@ class SimBridge(Node):
 
     def _advertise(self) -> None:
         """Create publishers, the subscription and services."""
+        # No event callbacks: the executor would look after two of them for each publisher before
+        # every frame, and a subscriber that asks for more than is offered warns by itself.
+        advertise = partial(
+            self.create_publisher,
+            event_callbacks=PublisherEventCallbacks(use_default_callbacks=False))
+
         def per_camera(kind, topic):
             return {
-                name: self.create_publisher(
+                name: advertise(
                     kind, f'{name}/{topic}', reliable(5),
                     qos_overriding_options=QoSOverridingOptions.with_default_policies())
                 for name in self._settings.cameras}
@@ -117,15 +125,18 @@ class SimBridge(Node):
         self._image_pubs = per_camera(Image, 'image_raw')
         self._depth_pubs = per_camera(Image, 'depth/image_raw')
         self._info_pubs = per_camera(CameraInfo, 'camera_info')
-        self._odom_pub = self.create_publisher(Odometry, 'odom', reliable())
+        # Messages with large arrays, filled anew for each frame.
+        self._images, self._depths = (
+            {name: Image() for name in self._settings.cameras} for _ in range(2))
+        self._odom_pub = advertise(Odometry, 'odom', reliable())
         # These three have one name in every graph; robots with trees of their own remap them.
-        self._tf_pub = self.create_publisher(TFMessage, '/tf', reliable(100))
-        self._static_pub = self.create_publisher(TFMessage, '/tf_static', latched())
-        self._map_pub = self.create_publisher(Image, 'top_down/image_raw', latched())
-        self._map_info_pub = self.create_publisher(CameraInfo, 'top_down/camera_info', latched())
-        self._truth_pub = self.create_publisher(String, 'ground_truth/scene', latched())
+        self._tf_pub = advertise(TFMessage, '/tf', reliable(100))
+        self._static_pub = advertise(TFMessage, '/tf_static', latched())
+        self._map_pub = advertise(Image, 'top_down/image_raw', latched())
+        self._map_info_pub = advertise(CameraInfo, 'top_down/camera_info', latched())
+        self._truth_pub = advertise(String, 'ground_truth/scene', latched())
         self._clock_pub = (
-            self.create_publisher(ClockMessage, '/clock', reliable(1))
+            advertise(ClockMessage, '/clock', reliable(1))
             if self._settings.publish_clock else None)
         self._command_sub = self.create_subscription(
             Twist, 'cmd_vel', self._on_command, sensor_input('best_effort', 1))
@@ -243,9 +254,9 @@ class SimBridge(Node):
             if wants_image or wants_depth:
                 frame = self._sim.render(name, depth=wants_depth, instance=False)
                 if wants_image:
-                    image_pub.publish(from_rgb(frame.rgb, header))
+                    image_pub.publish(from_rgb(frame.rgb, header, self._images[name]))
                 if wants_depth:
-                    depth_pub.publish(from_depth(frame.depth, header))
+                    depth_pub.publish(from_depth(frame.depth, header, self._depths[name]))
             self._info_pubs[name].publish(info)
         self._frame_meter.add(monotonic())
 

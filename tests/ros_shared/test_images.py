@@ -206,3 +206,14 @@ def test_cv_bridge_never_sees_broken_messages(bridge):
     broken.step = 7
     with pytest.raises(ImageError, match='step'):
         images.to_rgb(broken)
+
+
+@given(st.lists(st.tuples(sizes, seeds), min_size=1, max_size=4))
+def test_a_message_filled_anew_is_as_a_new_one(pictures):
+    colour, metres = Image(), Image()
+    for size, seed in pictures:
+        rgb = noise(seed, *size, 3)
+        depth = noise(seed, *size).astype(np.float32)
+        assert images.from_rgb(rgb, None, colour) is colour
+        assert colour == images.from_rgb(rgb)
+        assert images.from_depth(depth, None, metres) == images.from_depth(depth)
