@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 import torch.nn.functional as F
 
-from .decoder import attention, GEN, UND
+from .decoder import GEN, UND
 from .images import normalise, patchify
+from .packed_attention import choose
 from .packing import Batch
 
 
@@ -33,47 +34,6 @@ class Loss:
         return self.mse_values.mean(-1)
 
 
-class _Gather(torch.autograd.Function):
-    """
-    Take rows of a matrix where every row is taken at one known place, or not used at all.
-
-    Its gradient is then a gather too, much faster than the scattered addition of index_select.
-    """
-
-    @staticmethod
-    def forward(ctx, x: Tensor, index: Tensor, inverse: Tensor) -> Tensor:
-        ctx.save_for_backward(inverse)
-        return x.index_select(0, index)
-
-    @staticmethod
-    def backward(ctx, grad: Tensor):
-        inverse, = ctx.saved_tensors
-        return grad.index_select(0, inverse), None, None
-
-
-class _LineAttention:
-    """
-    Attention of a packed batch: one padded line per sample, masked.
-
-    Places of padding repeat token 0. No token sees them, and they see only each other, so what
-    they hold changes nothing, forwards or backwards.
-    """
-
-    def __init__(self, batch: Batch):
-        self.lines, self.places, self.mask = batch.lines, batch.places, batch.mask
-
-    def __call__(self, layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-        flat = self.lines.flatten()
-
-        def line_up(x: Tensor) -> Tensor:
-            rows = _Gather.apply(x.flatten(1), flat, self.places)
-            return rows.view(*self.lines.shape, *x.shape[1:]).transpose(1, 2)
-
-        mixed = attention(line_up(q), line_up(k), line_up(v), self.mask)
-        rows = mixed.transpose(1, 2).flatten(2).flatten(0, 1)
-        return _Gather.apply(rows, self.places, flat).view(q.shape)
-
-
 def compute(model, batch: Batch) -> Loss:
     """
     Return the cross entropy of texts and the squared error of velocities.
@@ -91,7 +51,8 @@ def compute(model, batch: Batch) -> Loss:
         latents = batch.latents.index_copy(0, batch.noised, (1 - t) * clean + t * batch.noise)
         streams[GEN] = model.embed_latents(latents, batch.times, batch.latent_cells).to(
             texts[0].dtype)
-    hidden = model.decode(streams, batch.positions, _LineAttention(batch))
+    attend = choose(batch, model.config.llm.head_dim)
+    hidden = model.decode(streams, batch.positions, attend)
 
     zero = batch.latents.new_zeros(())
     ce_tokens, mse_values = zero.expand(0), zero.expand(0, batch.latents.shape[-1])

@@ -16,6 +16,7 @@ per sample, so samples cannot see each other.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -26,6 +27,7 @@ from .errors import InputError
 from .images import check_image, fit, grid_positions, patchify, to_tensor
 from .tokenizer import Tokenizer
 from .vae import Vae
+from .visibility import dense_mask
 
 # Kinds of tokens in the order of a batch's flat row.
 TEXT, VIT, LATENT = range(3)
@@ -109,7 +111,8 @@ class Batch:
     positions: Tensor  # (N,) int64, rope
     lines: Tensor  # (B, L) int64: flat token at each place of a sample's line; 0 where padded
     places: Tensor  # (N,) int64: place of each flat token in `lines` flattened
-    mask: Tensor  # (B, 1, L, L) bool: query may see key
+    roles: Tensor  # (4, B, L) int32: piece (-1: padding), branch, causal, hidden; see `Roles`
+    pairs: int  # of a query and a key that it may see
     ce_tokens: Tensor  # (C,) int64, rows of `text_ids` that predict a label
     labels: Tensor  # (C,) int64
     ce_source: Tensor = field(repr=False)  # (C, 2) int64: sample, segment
@@ -122,6 +125,11 @@ class Batch:
     @property
     def samples(self) -> int:
         return len(self.lines)
+
+    @cached_property
+    def mask(self) -> Tensor:
+        """Which place of each line may see which, (B, 1, L, L) bool; made when first asked for."""
+        return dense_mask(self.roles)
 
     def to(self, device: str | torch.device, non_blocking: bool = False) -> 'Batch':
         """Return the batch on another device."""
@@ -329,7 +337,8 @@ class _Packer:
             positions=torch.from_numpy(positions),
             lines=torch.from_numpy(table),
             places=torch.from_numpy(places),
-            mask=torch.from_numpy(_mask(samples, length)),
+            roles=torch.from_numpy(_roles(samples, length)),
+            pairs=sum(map(_count_pairs, samples)),
             ce_tokens=_join(self.ce_tokens),
             labels=torch.tensor(self.labels, dtype=torch.int64),
             ce_source=_join(self.ce_source, columns=2),
@@ -357,24 +366,31 @@ def shift_time(t: Tensor, shift: float) -> Tensor:
     return shift * t / (1 + (shift - 1) * t)
 
 
-def _mask(samples: list[list[_Piece]], length: int) -> np.ndarray:
-    """Return (B, 1, L, L): which place of a line sees which."""
+def _roles(samples: list[list[_Piece]], length: int) -> np.ndarray:
+    """Return (4, B, L) int32: piece, branch, causal, hidden of every place of padded lines."""
     # Padding is a piece of its own, -1, that sees and is seen by nobody else.
-    piece = np.full((len(samples), length), -1)
-    branch, causal, hidden = np.zeros_like(piece), np.zeros_like(piece), np.ones_like(piece)
+    table = np.zeros((4, len(samples), length), np.int32)
+    table[0], table[3] = -1, 1
     for i, pieces in enumerate(samples):
         at = 0
         for number, p in enumerate(pieces):
-            here = slice(at, at + len(p.rows))
-            piece[i, here], branch[i, here] = number, p.branch
-            causal[i, here], hidden[i, here] = p.causal, p.noised
-            at = here.stop
-    query, key = np.s_[:, :, None], np.s_[:, None, :]
-    related = (branch[key] == 0) | (branch[key] == branch[query])
-    earlier = (piece[key] < piece[query]) & related & (hidden[key] == 0)
-    before = np.tri(length, dtype=bool)
-    own = (piece[key] == piece[query]) & ((causal[query] == 0) | before)
-    return (earlier | own)[:, None]
+            table[:, i, at:at + len(p.rows)] = np.reshape(
+                [number, p.branch, p.causal, p.noised], (4, 1))
+            at += len(p.rows)
+    return table
+
+
+def _count_pairs(pieces: list[_Piece]) -> int:
+    """Return how many pairs of a query and a key that it may see a sample has."""
+    pairs = 0
+    seen: dict[int, int] = defaultdict(int)  # tokens of each branch that later ones may see
+    for p in pieces:
+        count = len(p.rows)
+        before = seen[0] + (seen[p.branch] if p.branch else 0)
+        pairs += count * before + (count * (count + 1) // 2 if p.causal else count**2)
+        if not p.noised:
+            seen[p.branch] += count
+    return pairs
 
 
 def _join(arrays: list[np.ndarray], columns: int = 0) -> Tensor:
