@@ -12,9 +12,9 @@ from pathlib import Path
 
 import torch
 from torch import nn, Tensor
-from transformers.activations import ACT2FN
 
 from . import checkpoint
+from .activations import activation
 from .config import BagelConfig
 from .decoder import Attend, GEN, LanguageModel, RmsNorm, Streams
 from .errors import ConfigError
@@ -63,7 +63,7 @@ class Connector(nn.Module):
 
     def __init__(self, vit_dim: int, dim: int, act: str):
         super().__init__()
-        self.act = ACT2FN[act]
+        self.act = activation(act)
         self.fc1 = nn.Linear(vit_dim, dim)
         self.fc2 = nn.Linear(dim, dim)
 

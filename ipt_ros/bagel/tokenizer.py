@@ -2,10 +2,12 @@
 """The Qwen2 byte-level BPE, with the four special tokens that frame texts and images."""
 
 from pathlib import Path
-
-from transformers import PreTrainedTokenizerBase, Qwen2Tokenizer
+from typing import TYPE_CHECKING
 
 from .errors import CheckpointError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 SPECIAL_TOKENS = ('<|im_start|>', '<|im_end|>', '<|vision_start|>', '<|vision_end|>')
 
@@ -19,7 +21,7 @@ class Tokenizer:
     `text_end`, `image_start`, `image_end`.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase):
+    def __init__(self, tokenizer: 'PreTrainedTokenizerBase'):
         missing = [t for t in SPECIAL_TOKENS if t not in tokenizer.get_vocab()]
         if missing:
             tokenizer.add_special_tokens({'additional_special_tokens': missing})
@@ -34,6 +36,8 @@ class Tokenizer:
         if not (folder / 'tokenizer.json').exists() and not (folder / 'vocab.json').exists():
             raise CheckpointError(
                 f'{folder}: no tokenizer; expected tokenizer.json, or vocab.json and merges.txt')
+        from transformers import Qwen2Tokenizer  # late, as in `activations`
+
         try:
             return cls(Qwen2Tokenizer.from_pretrained(folder, local_files_only=True))
         except Exception as error:  # the libraries below raise bare Exceptions on broken files

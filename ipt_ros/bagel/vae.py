@@ -9,7 +9,6 @@ linear layers as 1x1 convolutions.
 from collections.abc import Mapping, Sequence
 import re
 
-from diffusers import AutoencoderKL
 import numpy as np
 import torch
 from torch import nn, Tensor
@@ -48,6 +47,8 @@ class Vae(nn.Module):
     """
 
     def __init__(self, config: VaeConfig):
+        from diffusers import AutoencoderKL  # late, as in `activations`
+
         super().__init__()
         self.config = config
         levels = len(config.ch_mult)

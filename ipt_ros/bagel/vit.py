@@ -3,8 +3,8 @@
 
 from torch import nn, Tensor
 import torch.nn.functional as F
-from transformers.activations import ACT2FN
 
+from .activations import activation
 from .config import VitConfig
 
 
@@ -30,7 +30,7 @@ class VitMlp(nn.Module):
 
     def __init__(self, config: VitConfig):
         super().__init__()
-        self.act = ACT2FN[config.hidden_act]
+        self.act = activation(config.hidden_act)
         self.fc1 = nn.Linear(config.hidden_size, config.intermediate_size)
         self.fc2 = nn.Linear(config.intermediate_size, config.hidden_size)
 

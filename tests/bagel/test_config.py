@@ -1,5 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-from ipt_ros.bagel import BagelConfig, ConfigError, Guidance, LlmConfig, ResizeRule, VaeConfig
+from dataclasses import replace
+import subprocess
+import sys
+
+from ipt_ros.bagel import (
+    Bagel,
+    BagelConfig,
+    ConfigError,
+    Guidance,
+    LlmConfig,
+    ResizeRule,
+    VaeConfig,
+)
 import pytest
 
 
@@ -51,3 +63,15 @@ def test_invalid_config_json_does_not_matter(golden, tmp_path):
 def test_sizes_that_do_not_fit_are_refused(make):
     with pytest.raises(ConfigError):
         make()
+
+
+def test_an_activation_that_does_not_exist_is_refused_with_those_that_do(golden, model):
+    vit = replace(golden.config.vit, hidden_act='relu9')
+    with pytest.raises(ConfigError, match=r"'relu9'; there are: .*gelu_pytorch_tanh"):
+        Bagel.from_config(golden.config.replace(vit=vit), model.tokenizer)
+
+
+def test_what_makes_no_network_imports_no_library_of_networks():
+    code = 'import sys, ipt_ros.bagel; print({"transformers", "diffusers"} & set(sys.modules))'
+    done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == 'set()'
