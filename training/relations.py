@@ -15,6 +15,8 @@ from ipt_ros.spatial import Example, Question, TASKS
 from ipt_ros.spatial.tasks.perspective import TURNS
 import numpy as np
 
+# Most of what one sees comes closer on the way to the X; this evens out what is asked.
+_KEEP_CLOSER = 0.25
 # Within these margins (metres) neither word would be true to what one sees.
 LEVEL, STRAIGHT, SAME = 0.2, 0.2, 0.3
 
@@ -77,7 +79,7 @@ def _from_midpoint(known: dict) -> list[Relation]:
 
 def perspective_questions(relation: Relation, rng: np.random.Generator) -> list[Question]:
     """
-    Return all that perspective questions ask of an object: both turns, its side and its distance.
+    Return what perspective questions ask of an object: both turns, its side and its distance.
 
     Also where it would not be in sight from the X: the truth is as clear, and a picture then gives
     many times the labels that its own questions give.
@@ -85,7 +87,8 @@ def perspective_questions(relation: Relation, rng: np.random.Generator) -> list[
     task, kinds = TASKS['pet'], []
     if relation.change is not None and abs(relation.change) > SAME:
         change = 'further' if relation.change > 0 else 'closer'
-        kinds += [(f'distance_change_{change}', turn) for turn in TURNS]
+        kinds += [(f'distance_change_{change}', turn) for turn in TURNS
+                  if change == 'further' or rng.random() < _KEEP_CLOSER]
     if relation.beside is not None and abs(relation.ahead) > LEVEL:
         before = 'left' if relation.beside > 0 else 'right'
         for turn in TURNS:

@@ -174,9 +174,10 @@ def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: 
         named: dict[str, Tensor] = {'loss': torch.zeros((), device=model.device)}
         for kind, batch in batches_at(step, model, tasks, recipe, seed).items():
             loss = training_loss(model, batch.to(model.device))
-            share = recipe.weights[kind] / total
-            named['loss'] = named['loss'] + share * (
+            part = recipe.weights[kind] / total * (
                 recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse)
+            part.backward()  # now, so that only one kind's graph is held at a time
+            named['loss'] += part.detach()
             told = loss.ce if kind.startswith(('list', 'locate', 'relate')) else letter_loss(
                 loss.ce_tokens, batch, model)
             named[f'ce_{kind}'] = told.detach()

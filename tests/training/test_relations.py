@@ -83,7 +83,7 @@ def test_questions_about_a_relation_say_what_its_words_say(ahead, left, change, 
 
 
 def test_a_clear_relation_is_asked_about_in_both_turns():
-    found = perspective_questions(Relation('bed', 1.0, 1.0, -1.0, 0.5), np.random.default_rng(0))
+    found = perspective_questions(Relation('bed', 1.0, 1.0, 1.0, 0.5), np.random.default_rng(0))
     assert sorted((q.subtask, q.metadata['turn']) for q in found) == [
-        ('distance_change_closer', 'left'), ('distance_change_closer', 'right'),
+        ('distance_change_further', 'left'), ('distance_change_further', 'right'),
         ('relative_position_left_left', 'right'), ('relative_position_left_right', 'left')]
