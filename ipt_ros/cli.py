@@ -83,7 +83,8 @@ def build_parser() -> argparse.ArgumentParser:
     load = command(
         'load-model', _load_model, 'give a running imagination node another model')
     load.add_argument(
-        'source', help="checkpoint folder on the node's machine, or Hugging Face id (owner/name)")
+        'source', help="checkpoint folder, or that of a LoRA adapter, on the node's machine; or "
+                       'Hugging Face id (owner/name)')
     load.add_argument('--namespace', default='/ipt', help='of the node (default: /ipt)')
     load.add_argument('--timeout', type=float, default=600.0, help='s (default: 600)')
 

@@ -2,7 +2,7 @@
 """`ipt doctor`: whether this machine has what the system needs, and what to do if not."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import import_module, metadata
 from importlib.util import find_spec
 import os
@@ -165,6 +165,10 @@ def _checkpoint(folder: Path | None) -> Finding:
         folder = folder or shared(NANO)
     except MissingFileError:
         return Finding('checkpoint', FAIL, f'no {NANO}', "run 'make train-nano', or give one")
+    if (folder / 'adapter_config.json').is_file():
+        from ipt_ros.bagel.source import find
+        base = _checkpoint(find(folder).folder)
+        return replace(base, text=f'{folder}, a LoRA adapter of {base.text}')
     missing = [name for name in _CHECKPOINT_FILES if not (folder / name).exists()]
     # Large checkpoints come in parts with an index in place of the one file.
     if 'ema.safetensors' in missing and list(folder.glob('*.safetensors.index.json')):

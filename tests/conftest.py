@@ -5,6 +5,7 @@ import importlib.util
 import json
 import os
 from pathlib import Path
+import re
 import shutil
 
 from hypothesis import HealthCheck, settings
@@ -53,3 +54,35 @@ def tiny_checkpoint(tmp_path_factory) -> Path:
         'vit_transform': golden['vit_transform'],
         'sampling': {'steps': 4, 'image_size': [32, 32], 'max_tokens': 16}}))
     return folder
+
+
+@pytest.fixture(scope='session')
+def write_adapter():
+    """
+    Return a function that writes a LoRA adapter of random numbers for a checkpoint folder.
+
+    It changes the queries and values of every layer, in both experts.
+    """
+    def write(base: Path, folder: Path, seed: int = 0, **settings) -> Path:
+        from ipt_ros.bagel.adapter import BASE_FINGERPRINT, CONFIG, WEIGHTS
+        from ipt_ros.bagel.weight_files import fingerprint, header, weight_files
+        from safetensors.torch import save_file
+        import torch
+        files = weight_files(base)
+        shapes = {name: header(path)[name]['shape'] for name, path in files.items()}
+        draw = torch.Generator().manual_seed(seed)
+        tensors = {}
+        for name in sorted(name for name in shapes if re.search(r'\.[qv]_proj\w*\.weight', name)):
+            module = name.removeprefix('language_model.').removesuffix('.weight')
+            for side, size in zip('BA', shapes[name]):
+                shape = (size, 4) if side == 'B' else (4, size)
+                tensors[f'base_model.model.{module}.lora_{side}.weight'] = 0.3 * torch.randn(
+                    shape, generator=draw)
+        folder.mkdir(parents=True)
+        save_file(tensors, folder / WEIGHTS, metadata={
+            'format': 'pt', BASE_FINGERPRINT: fingerprint(files)})
+        (folder / CONFIG).write_text(json.dumps({
+            'peft_type': 'LORA', 'base_model_name_or_path': str(base), 'r': 4, 'lora_alpha': 8,
+            'target_modules': r'.*\.[qv]_proj(_moe_gen)?'} | settings))
+        return folder
+    return write

@@ -171,6 +171,16 @@ def test_doctor_knows_a_whole_checkpoint_from_half_of_one(tmp_path):
     assert doctor._checkpoint(tmp_path / 'none').level == FAIL
 
 
+def test_doctor_finds_the_base_of_an_adapter(tmp_path, write_adapter):
+    base = shutil.copytree(TINY, tmp_path / 'tiny')
+    adapter = write_adapter(base, tmp_path / 'adapter')
+    found = doctor._checkpoint(adapter)
+    assert found.level == OK and str(adapter) in found.text and str(base) in found.text
+    shutil.rmtree(base)
+    lost, = (item for item in doctor.examine(adapter) if item.topic == 'checkpoint')
+    assert lost.level == FAIL and str(base) in lost.text
+
+
 def test_doctor_says_when_the_dds_profile_is_missing(monkeypatch, tmp_path):
     monkeypatch.setenv('FASTRTPS_DEFAULT_PROFILES_FILE', str(tmp_path / 'none.xml'))
     assert doctor._dds_profile().level == FAIL

@@ -11,6 +11,7 @@ with the file, the tensor, what was expected and what was found.
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
+import math
 import os
 from pathlib import Path
 
@@ -19,7 +20,7 @@ from safetensors.torch import save_file
 import torch
 from torch import Tensor
 
-from .adapter import Merger
+from .adapter import Adapter, Change, Merger, Shapes
 from .config import BagelConfig
 from .errors import CheckpointError
 from .source import find, Source
@@ -66,8 +67,7 @@ def load(cls: type, source: str | Path | Source, device: str | torch.device,
     files, vae = files_of(source)
     expected = model.state_dict()
     _check_fit(files, expected)
-    changes = adapter.changes({name: list(value.shape) for name, value in expected.items()}
-                              ) if adapter else {}
+    changes = _changes(adapter, {name: list(value.shape) for name, value in expected.items()})
     origin = Origin(source, stamps((*files.values(), *vae.values())), frozenset(changes))
     same = shared(beside, origin, device, dtype)
     with Merger(adapter, changes) if adapter else nullcontext() as merger:
@@ -83,6 +83,29 @@ def load(cls: type, source: str | Path | Source, device: str | torch.device,
     model.vae.load(pictures)
     model.origin = origin
     return model.eval()
+
+
+def bytes_needed(source: Source, device: str | torch.device, dtype: torch.dtype,
+                 beside=None) -> int:
+    """
+    Return the memory that `load` with these arguments takes: weights in `dtype`, a float32 VAE.
+
+    Raises CheckpointError.
+    """
+    files, vae = files_of(source)
+    shapes = {name: entry['shape'] for path in set(files.values())
+              for name, entry in header(path).items()}
+    changed = frozenset(_changes(source.adapter, shapes))
+    origin = Origin(source, stamps((*files.values(), *vae.values())), changed)
+    same = shared(beside, origin, device, dtype)
+    own = sum(math.prod(shape) for name, shape in shapes.items() if name not in same)
+    pictures = () if same else header(source.folder / VAE).values()
+    return own * dtype.itemsize + torch.float32.itemsize * sum(
+        math.prod(entry['shape']) for entry in pictures)
+
+
+def _changes(adapter: Adapter | None, shapes: Shapes) -> dict[str, Change]:
+    return {} if adapter is None else adapter.changes(shapes)
 
 
 def files_of(source: Source) -> tuple[dict[str, Path], dict[str, Path]]:

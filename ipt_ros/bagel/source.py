@@ -9,7 +9,7 @@ from .adapter import Adapter, CONFIG, is_adapter
 from .errors import CheckpointError
 from .weight_files import fingerprint, INDEX, weight_files
 
-RECOMMENDED = 'recommended.json'  # how a checkpoint is best used; no concern of the model
+RECOMMENDED = 'recommended.json'  # what the model is best at; no concern of this package
 HUB_FILES = ('*.safetensors', INDEX, 'llm_config.json', 'vit_config.json', 'bagel.json',
              'tokenizer.json', 'tokenizer_config.json', 'vocab.json', 'merges.txt',
              'special_tokens_map.json', CONFIG, RECOMMENDED)
@@ -62,6 +62,13 @@ def find(source: str | Path, base: str = '', loaded: Source | None = None) -> So
         'found none. Write the folder of the checkpoint that it was trained on '
         f'to base_model_name_or_path in {folder / CONFIG}'
         + ''.join(f'\n  {line}' for line in tried))
+
+
+def mark(source: Source) -> str:
+    """Return what tells the weights of a source from others; see `weight_files.fingerprint`."""
+    if source.adapter is None:
+        return fingerprint(weight_files(source.folder))
+    return fingerprint(dict.fromkeys(source.adapter.shapes, source.adapter.path))
 
 
 def locate(source: str | Path) -> Path:

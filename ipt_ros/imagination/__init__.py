@@ -8,6 +8,7 @@ Plain data on both sides and no ROS, so that a node, a command line and a test u
 from ipt_ros.imagination.data import (
     Answer,
     AskRequest,
+    AUTO_MODE,
     BevRequest,
     Code,
     Grid,
@@ -26,6 +27,7 @@ from ipt_ros.imagination.door import Imagination
 from ipt_ros.imagination.prepare import check_ask, prepare, Prepared
 
 __all__ = [
+    'AUTO_MODE',
     'MODES',
     'TASK_NAMES',
     'Answer',

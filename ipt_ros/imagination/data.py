@@ -16,6 +16,8 @@ import numpy as np
 
 TASK_NAMES = ('auto', 'pet', 'pt', 'mvc', 'free')
 MODES = ('auto', 'answer', 'imagine')
+# What 'auto' stands for where neither user nor checkpoint say so: the way the model was trained.
+AUTO_MODE = {'pet': 'imagine', 'pt': 'imagine', 'mvc': 'imagine', 'free': 'answer'}
 
 
 class Code(StrEnum):
@@ -197,7 +199,8 @@ class Options:
     seed: where a request names none. steps: time points of the flow, 0 for the checkpoint's own.
     confidence_samples: further pictures for the confidence of imagined views and maps, each drawn
     in `confidence_steps` time points; 0 gives no confidence and a grid from one picture.
-    auto_mode: the mode that 'auto' stands for, by task. map_size: side (m) of the map that the
+    auto_mode: the mode that 'auto' stands for, by task; where it has none or '', it is the one
+    that the checkpoint recommends, else that of AUTO_MODE. map_size: side (m) of the map that the
     model was trained to imagine; path_map_size: of the map on which it was trained to see paths.
     side_view_height (m), side_view_hfov (rad): of the camera with which it imagines the view from
     a path. max_question: bytes of question and choices (UTF-8).
@@ -209,9 +212,7 @@ class Options:
     temperature: float = 0.0
     confidence_samples: int = 2
     confidence_steps: int = 8
-    auto_mode: dict[str, str] = field(
-        default_factory=lambda: {
-            'pet': 'imagine', 'pt': 'imagine', 'mvc': 'imagine', 'free': 'answer'})
+    auto_mode: dict[str, str] = field(default_factory=dict)
     map_size: float = 8.0
     path_map_size: float = 6.0
     side_view_height: float = 1.2

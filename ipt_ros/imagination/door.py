@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The class that serves requests."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 import math
 from pathlib import Path
@@ -16,6 +16,7 @@ from ipt_ros.geometry import (
 )
 from ipt_ros.imagination.data import (
     AskRequest,
+    AUTO_MODE,
     BevRequest,
     Grid,
     Imagined,
@@ -27,10 +28,12 @@ from ipt_ros.imagination.data import (
 )
 from ipt_ros.imagination.maps import MapWindow
 from ipt_ros.imagination.prepare import heading, prepare, Prepared
+from ipt_ros.imagination.recommended import recommended_modes
 from ipt_ros.spatial.imagined import agreement
 import numpy as np
 
 if TYPE_CHECKING:
+    from ipt_ros.bagel.source import Source
     import torch
 
 
@@ -44,6 +47,17 @@ def placement(device: str = 'auto', dtype: str = 'auto') -> 'tuple[str, torch.dt
     return device, getattr(torch, dtype)
 
 
+def name_of(source: 'Source') -> str:
+    """Return how answers name a model: by its folder, with the run's where that is `adapter`."""
+    folder = Path(source.name)
+    if not folder.is_dir():
+        return source.name
+    folder = folder.resolve()
+    if source.adapter is not None and folder.name == 'adapter':
+        return f'{folder.parent.name}/adapter'
+    return folder.name
+
+
 class Imagination:
     """
     Serves requests with one model, one at a time.
@@ -52,27 +66,41 @@ class Imagination:
     the model) and `run` computes; `ask` does both.
     """
 
-    def __init__(self, model, model_id: str, options: Options | None = None):
-        """`model`: a loaded `ipt_ros.bagel.Bagel`. `model_id`: how answers name it."""
+    def __init__(self, model, model_id: str, options: Options | None = None,
+                 recommended: Mapping[str, str] | None = None):
+        """
+        Serve with a loaded `ipt_ros.bagel.Bagel`, which answers name by `model_id`.
+
+        recommended: the mode that 'auto' stands for by task, where the options do not say.
+        """
         self._model = model
         self.model_id = model_id
-        self.options = options or Options()
+        options = options or Options()
+        chosen = {task: mode for task, mode in options.auto_mode.items() if mode}
+        self.options = replace(
+            options, auto_mode={**AUTO_MODE, **(recommended or {}), **chosen})
 
     @classmethod
-    def from_checkpoint(cls, source: str | Path, device: str = 'auto', dtype: str = 'auto',
-                        options: Options | None = None) -> 'Imagination':
+    def from_checkpoint(cls, source: 'str | Path | Source', device: str = 'auto',
+                        dtype: str = 'auto', options: Options | None = None, base: str = '',
+                        beside: 'Imagination | None' = None) -> 'Imagination':
         """
-        Load a checkpoint folder or a Hugging Face id.
+        Load a checkpoint folder, that of a LoRA adapter, or a Hugging Face id.
 
         device: 'auto' (a GPU if there is one), 'cpu', 'cuda', 'cuda:1' ... dtype: 'auto' (bfloat16
-        on a GPU, float32 otherwise), 'float32' or 'bfloat16'. Raises ipt_ros.bagel.BagelError.
+        on a GPU, float32 otherwise), 'float32' or 'bfloat16'. base: where else the base of an
+        adapter may be. beside: one whose model shares the tensors that are the same in both.
+        Raises ipt_ros.bagel.BagelError.
         """
         # torch takes seconds to import: who only needs the types of this package does not pay.
         from ipt_ros.bagel import Bagel
+        from ipt_ros.bagel.source import find, Source
         where, kind = placement(device, dtype)
-        model = Bagel.from_checkpoint(source, device=where, dtype=kind).eval()
-        name = Path(source).resolve().name if Path(source).is_dir() else str(source)
-        return cls(model, name, options)
+        if not isinstance(source, Source):
+            source = find(source, base)
+        model = Bagel.from_checkpoint(
+            source, device=where, dtype=kind, beside=beside and beside.model)
+        return cls(model, name_of(source), options, recommended_modes(source))
 
     @property
     def model(self):

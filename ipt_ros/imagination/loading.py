@@ -7,20 +7,17 @@ A model that fails here has cost the one that serves nothing.
 
 from collections.abc import Mapping
 from dataclasses import replace
-import math
 from pathlib import Path
 
 from ipt_ros.bagel import Bagel, BagelError, imagine, read_prompt, score_texts
-from ipt_ros.bagel.checkpoint import VAE
-from ipt_ros.bagel.source import locate
-from ipt_ros.bagel.weight_files import header, weight_files
+from ipt_ros.bagel.checkpoint import bytes_needed
+from ipt_ros.bagel.source import find
 from ipt_ros.imagination.data import Code, ImaginationError, Options
 from ipt_ros.imagination.door import Imagination, placement
 import numpy as np
 import torch
 from torch import Tensor
 
-ADAPTER = 'adapter_config.json'  # in peft's layout
 # Of the weights' size, for what loading and trying need beside them.
 HEADROOM = 1.1
 LISTED = 3  # faulty tensors are named up to here
@@ -28,22 +25,21 @@ SLICE = 1 << 24  # elements looked at in one go: a large tensor must not need it
 
 
 def load_beside(source: str | Path, device: str = 'auto', dtype: str = 'auto',
-                options: Options | None = None) -> Imagination:
+                options: Options | None = None, base: str = '',
+                beside: Imagination | None = None) -> Imagination:
     """
-    Load a checkpoint folder or a Hugging Face id while another model works; see the module.
+    Load a checkpoint or an adapter while another model works; see the module.
 
-    Arguments are those of `Imagination.from_checkpoint`. Raises ImaginationError: NO_MEMORY or,
-    for whatever else keeps the model from working, BAD_MODEL.
+    Arguments are those of `Imagination.from_checkpoint`; the base of an adapter may be that of
+    the model that works, `beside`. Raises ImaginationError: NO_MEMORY or, for whatever else keeps
+    the model from working, BAD_MODEL.
     """
+    present = beside and beside.model
     try:
         where, kind = placement(device, dtype)
-        folder = locate(source)
-        if (folder / ADAPTER).exists():
-            raise BagelError(
-                f'{source}: is a LoRA adapter ({ADAPTER}); expected a whole checkpoint: the one '
-                'that training writes with the adapter merged into the weights')
-        _check_room(source, size_in_memory(folder, kind), free_memory(where), where)
-        imagination = Imagination.from_checkpoint(source, device, dtype, options)
+        found = find(source, base, present and present.origin and present.origin.source)
+        _check_room(source, bytes_needed(found, where, kind, present), free_memory(where), where)
+        imagination = Imagination.from_checkpoint(found, device, dtype, options, beside=beside)
         try_out(imagination.model)
     except ImaginationError:
         raise
@@ -56,13 +52,6 @@ def load_beside(source: str | Path, device: str = 'auto', dtype: str = 'auto',
         raise ImaginationError(
             Code.BAD_MODEL, f'{source}: {type(error).__name__}: {error}') from error
     return imagination
-
-
-def size_in_memory(folder: Path, dtype: torch.dtype) -> int:
-    """Return the bytes of a checkpoint's weights in `dtype` and of its VAE, always float32."""
-    weights = (header(path) for path in set(weight_files(folder).values()))
-    return (sum(map(_elements, weights)) * dtype.itemsize
-            + _elements(header(folder / VAE)) * torch.float32.itemsize)
 
 
 def free_memory(device: str) -> int | None:
@@ -104,10 +93,6 @@ def _check_room(source: str | Path, needed: int, free: int | None, device: str) 
             f'{source}: its weights take {needed / 1e9:.1f} GB on {device}, where '
             f'{free / 1e9:.1f} GB are free; to replace a model without holding both, clean the '
             "node up, set its parameter 'checkpoint', and configure it"))
-
-
-def _elements(entries: Mapping[str, Mapping]) -> int:
-    return sum(math.prod(entry['shape']) for entry in entries.values())
 
 
 def _not_finite(tensors: Mapping[str, Tensor]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import NoReturn
 from ipt_ros.geometry import OrthographicCamera, Pose2D
 from ipt_ros.imagination.data import (
     AskRequest,
+    AUTO_MODE,
     BevRequest,
     Code,
     ImaginationError,
@@ -202,7 +203,7 @@ def _miss_path() -> NoReturn:
 def _mode(request: AskRequest, task: Task, options: Options) -> str:
     if request.mode != 'auto':
         return request.mode
-    return options.auto_mode.get(task.name, 'answer')
+    return options.auto_mode.get(task.name) or AUTO_MODE[task.name]
 
 
 def _first_person(views: Sequence[View]) -> list[View]:

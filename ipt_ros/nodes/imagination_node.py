@@ -219,8 +219,8 @@ class ImaginationNode(LifecycleNode):
         """Return the model of the settings; beside: while another one goes on serving."""
         if not settings.checkpoint:
             raise ParameterError(
-                "the parameter 'checkpoint' is empty; set it to a checkpoint folder or a Hugging "
-                'Face id')
+                "the parameter 'checkpoint' is empty; set it to a checkpoint folder, that of a "
+                'LoRA adapter, or a Hugging Face id')
         began = time.monotonic()
         if settings.threads:
             import torch
@@ -231,7 +231,8 @@ class ImaginationNode(LifecycleNode):
         else:
             load = Imagination.from_checkpoint
         imagination = load(
-            settings.checkpoint, settings.device, settings.dtype, settings.options())
+            settings.checkpoint, settings.device, settings.dtype, settings.options(),
+            settings.base_checkpoint, beside=self._imagination)
         self.get_logger().info(
             f"loaded '{imagination.model_id}' in {time.monotonic() - began:.1f} s")
         return imagination
@@ -417,7 +418,9 @@ class ImaginationNode(LifecycleNode):
         if not source.strip():
             raise ImaginationError(Code.BAD_REQUEST, (
                 'the source is empty; expected a checkpoint folder or a Hugging Face id'))
-        settings = replace(self._settings, checkpoint=source)
+        settings = replace(
+            self._settings, checkpoint=source,
+            base_checkpoint=self.get_parameter('base_checkpoint').value)
         try:
             job = self._loader.submit(lambda job: self._load(settings, beside=True))
         except QueueFullError:
@@ -429,6 +432,9 @@ class ImaginationNode(LifecycleNode):
             raise JobCancelledError(f"'{source}' is not used: the node was cleaned up meanwhile")
         # Between two requests: those that wait keep the old model, those that come get the new.
         before, self._imagination, self._settings = self._imagination, imagination, settings
+        origin = imagination.model.origin.source
+        if origin.adapter is not None:  # its base may have been that of the model before
+            self.set_parameters([Parameter('base_checkpoint', value=str(origin.folder.resolve()))])
         self.set_parameters([Parameter('checkpoint', value=source)])
         return f"'{imagination.model_id}' serves in place of '{before.model_id}'"
 
@@ -500,7 +506,9 @@ class ImaginationNode(LifecycleNode):
         if self._imagination is not None:
             values |= {
                 'model': self._imagination.model_id, 'checkpoint': self._settings.checkpoint,
-                'loading': self._loading if self._loader.busy else ''}
+                'loading': self._loading if self._loader.busy else '',
+                **{f'auto_mode.{task}': mode
+                   for task, mode in self._imagination.options.auto_mode.items()}}
         if self._imagination is None or not self._active:
             failed = self._problem.startswith('configuring failed')
             return status(ERROR if failed else OK, self._problem, values)

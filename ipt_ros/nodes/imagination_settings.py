@@ -8,12 +8,17 @@ from ipt_ros.ros import qos
 from ipt_ros.ros.cameras import CameraSettings
 from ipt_ros.ros.parameters import parameter, ParameterError
 
+_AUTO = ('', *MODES[1:])
+
 
 @dataclass(frozen=True)
 class Settings:
     """The node's parameters, read when it is configured; config/imagination.yaml explains them."""
 
-    checkpoint: str = parameter('', 'Model: a checkpoint folder or a Hugging Face id.')
+    checkpoint: str = parameter(
+        '', "Model: a checkpoint folder, a LoRA adapter's, or a Hugging Face id.")
+    base_checkpoint: str = parameter(
+        '', 'Base of an adapter, where it is not where the adapter says.')
     device: str = parameter('auto', 'auto, cpu, cuda, cuda:1 ...')
     dtype: str = parameter(
         'auto', 'Type of the weights in memory.', choices=('auto', 'float32', 'bfloat16'))
@@ -59,13 +64,17 @@ class Settings:
     preview_period: int = parameter(
         5, 'Steps from preview to preview in the feedback; 0: no previews.', low=0, high=1000)
     auto_mode_pet: str = parameter(
-        'imagine', "What mode 'auto' means for PET.", choices=MODES[1:], name='auto_mode.pet')
+        '', "What mode 'auto' means for PET; '': what the checkpoint recommends, else imagine.",
+        choices=_AUTO, name='auto_mode.pet')
     auto_mode_pt: str = parameter(
-        'imagine', "What mode 'auto' means for PT.", choices=MODES[1:], name='auto_mode.pt')
+        '', "What mode 'auto' means for PT; '': what the checkpoint recommends, else imagine.",
+        choices=_AUTO, name='auto_mode.pt')
     auto_mode_mvc: str = parameter(
-        'imagine', "What mode 'auto' means for MVC.", choices=MODES[1:], name='auto_mode.mvc')
+        '', "What mode 'auto' means for MVC; '': what the checkpoint recommends, else imagine.",
+        choices=_AUTO, name='auto_mode.mvc')
     auto_mode_free: str = parameter(
-        'answer', "What mode 'auto' means otherwise.", choices=MODES[1:], name='auto_mode.free')
+        '', "What mode 'auto' means otherwise; '': what the checkpoint recommends, else answer.",
+        choices=_AUTO, name='auto_mode.free')
     autostart: bool = parameter(False, 'Configure and activate without a lifecycle manager.')
     hardware_id: str = parameter('', 'Name of the robot in /diagnostics.')
 

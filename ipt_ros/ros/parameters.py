@@ -64,8 +64,12 @@ def _descriptor(field: dataclasses.Field) -> ParameterDescriptor:
             descriptor.floating_point_range = [FloatingPointRange(
                 from_value=float(meta['low']), to_value=float(meta['high']), step=0.0)]
     if meta['choices']:
-        descriptor.additional_constraints = 'one of: ' + ', '.join(meta['choices'])
+        descriptor.additional_constraints = 'one of: ' + _listed(meta['choices'])
     return descriptor
+
+
+def _listed(choices: Iterable[str]) -> str:
+    return ', '.join(choice or "''" for choice in choices)
 
 
 def declare(node: Node, table: type) -> None:
@@ -79,7 +83,7 @@ def declare(node: Node, table: type) -> None:
             if allowed and item.value not in allowed:
                 return SetParametersResult(successful=False, reason=(
                     f"parameter '{item.name}' is '{item.value}'; expected one of: "
-                    f"{', '.join(allowed)}"))
+                    f'{_listed(allowed)}'))
         return SetParametersResult(successful=True)
 
     # First the check, so that values given at the start are refused as well.

@@ -5,8 +5,10 @@ import json
 import struct
 
 from ipt_ros.bagel import Bagel
+from ipt_ros.bagel.checkpoint import bytes_needed
+from ipt_ros.bagel.source import find
 from ipt_ros.imagination import AskRequest, Code, ImaginationError, loading
-from ipt_ros.imagination.loading import free_memory, load_beside, size_in_memory, try_out
+from ipt_ros.imagination.loading import free_memory, load_beside, try_out
 import pytest
 import torch
 
@@ -34,8 +36,9 @@ def test_the_size_is_that_of_the_loaded_tensors(model, folder):
         return sum(tensor.numel() * item for tensor in tensors.values())
 
     vae = size(model.vae.named_tensors(), 4)
-    assert size_in_memory(folder, torch.float32) == size(model.state_dict(), 4) + vae
-    assert size_in_memory(folder, torch.bfloat16) == size(model.state_dict(), 2) + vae
+    source = find(folder)
+    assert bytes_needed(source, 'cpu', torch.float32) == size(model.state_dict(), 4) + vae
+    assert bytes_needed(source, 'cpu', torch.bfloat16) == size(model.state_dict(), 2) + vae
 
 
 def test_a_model_without_room_is_refused_unread(folder, monkeypatch):
@@ -88,12 +91,49 @@ def test_a_model_that_cannot_run_is_refused(folder, monkeypatch):
     assert error.code == Code.BAD_MODEL and 'no kernel' in str(error)
 
 
-def test_an_adapter_alone_is_refused_with_what_to_give_instead(tmp_path):
-    (tmp_path / 'adapter_config.json').write_text('{}')
-    (tmp_path / 'adapter_model.safetensors').write_bytes(b'')
-    error = refused(tmp_path)
+@pytest.fixture
+def adapter(folder, write_adapter, tmp_path):
+    return write_adapter(folder, tmp_path / 'kitchen' / 'adapter')
+
+
+def test_an_adapter_beside_its_base_costs_what_it_changes(folder, adapter, views):
+    before = load_beside(folder, device='cpu')
+    after = load_beside(adapter, device='cpu', beside=before)
+    assert (before.model_id, after.model_id) == ('tiny', 'kitchen/adapter')
+    old, new = (door.model.state_dict() for door in (before, after))
+    own = sum(4 * value.numel() for name, value in new.items()
+              if value.data_ptr() != old[name].data_ptr())
+    assert 0 < own < sum(4 * value.numel() for value in new.values()) / 3
+    assert bytes_needed(find(adapter), 'cpu', torch.float32, before.model) == own
+    question = AskRequest('What?', ('a', 'b'), mode='answer')
+    answers = [door.ask(views, question).answer.probabilities for door in (before, after, before)]
+    assert answers[0] == answers[2] != answers[1]
+
+
+def test_an_adapter_that_fits_where_a_second_model_does_not_is_taken(
+        folder, adapter, monkeypatch):
+    before = load_beside(folder, device='cpu')
+    monkeypatch.setattr(loading, 'free_memory', lambda device: 1_000_000)
+    assert refused(adapter).code == Code.NO_MEMORY
+    assert load_beside(adapter, device='cpu', beside=before).model_id == 'kitchen/adapter'
+
+
+def test_an_adapter_is_put_into_the_loaded_base_where_its_own_is_gone(
+        folder, write_adapter, tmp_path):
+    moved = write_adapter(folder, tmp_path / 'moved', base_model_name_or_path='/gone/tiny')
+    before = load_beside(folder, device='cpu')
+    assert load_beside(moved, device='cpu', beside=before).model_id == 'moved'
+    assert load_beside(moved, device='cpu', base=str(folder)).model_id == 'moved'
+    error = refused(moved)
     assert error.code == Code.BAD_MODEL
-    assert 'LoRA adapter' in str(error) and 'merged' in str(error)
+    assert str(moved) in str(error) and '/gone/tiny' in str(error)
+
+
+def test_an_adapter_of_another_base_is_refused(folder, adapter):
+    model = Bagel.from_checkpoint(folder)
+    Bagel.from_config(model.config, model.tokenizer, seed=1).save_checkpoint(folder)
+    error = refused(adapter)
+    assert error.code == Code.BAD_MODEL and 'fingerprint' in str(error)
 
 
 @pytest.mark.parametrize('spoil,words', [

@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+from ipt_ros.bagel.adapter import is_adapter
+from ipt_ros.bagel.source import find, RECOMMENDED
 from ipt_ros.pictures import png
 from ipt_ros.spatial import Example, Question
 from ipt_training.store import write_json
@@ -41,14 +43,19 @@ def fingerprint(checkpoint: str | os.PathLike) -> str:
     """
     Return what tells this checkpoint from another one without reading all of it.
 
-    The first and last megabyte of each weight file, and all of the small files. A hub id, which
-    is no folder here, stands for itself.
+    The first and last megabyte of each weight file, and all of the small files; of an adapter, its
+    base's as well. A hub id, which is no folder here, stands for itself. Raises BagelError for an
+    adapter without its base.
     """
     folder = Path(checkpoint)
     if not folder.is_dir():
         return str(checkpoint)
     digest = hashlib.sha256()
+    if is_adapter(folder):
+        digest.update(fingerprint(find(folder).folder).encode())
     for path in sorted(path for path in folder.iterdir() if path.is_file()):
+        if path.name == RECOMMENDED:  # follows from an evaluation, and changes no answer
+            continue
         size = path.stat().st_size
         digest.update(f'{path.name} {size}\n'.encode())
         with path.open('rb') as stream:

@@ -58,6 +58,14 @@ def broken(checkpoint, tmp_path_factory):
     ]
 
 
+@pytest.fixture(scope='module')
+def adapters(models, write_adapter, tmp_path_factory):
+    """Return adapters of the red model by the names that answers give them."""
+    folder = tmp_path_factory.mktemp('adapters')
+    return {f'{name}/adapter': write_adapter(models['red'], folder / name / 'adapter', seed)
+            for seed, name in enumerate(('warm', 'cold'))}
+
+
 def load(robot, source) -> LoadModel.Response:
     return robot.call(LoadModel, 'load_model', source=str(source))
 
@@ -72,8 +80,19 @@ def serving(robot) -> str:
     return response.answer.model_id
 
 
-def checkpoint_of(robot) -> str:
-    return robot.call(GetParameters, 'get_parameters', names=['checkpoint']).values[0].string_value
+def checkpoint_of(robot, name='checkpoint') -> str:
+    return robot.call(GetParameters, 'get_parameters', names=[name]).values[0].string_value
+
+
+def begin_choice(robot):
+    return robot.begin(Ask, 'ask', question='Which?', choices=['this', 'that'], mode='answer',
+                       task='free', seed=1)
+
+
+def belief(response) -> tuple[float, ...]:
+    """Return what tells the weights of an answer's model: probabilities to the last bit."""
+    assert response.success, response.message
+    return tuple(response.answer.choice_probabilities)
 
 
 def test_a_stream_of_requests_loses_none_while_models_change(active, models):
@@ -92,6 +111,62 @@ def test_a_stream_of_requests_loses_none_while_models_change(active, models):
     order = [before, 'red', 'green']
     assert served == sorted(served, key=order.index) and served[0] == before
     assert checkpoint_of(active) == str(models['green'])
+
+
+def test_adapters_come_and_go_in_a_stream_of_requests(active, models, adapters):
+    """Every answer is that of the model which it names, and going back changes no bit."""
+    sources, beliefs, answers, order = {'red': models['red'], **adapters}, {}, [], []
+    assert load(active, models['red']).success
+    for name in ('red', 'warm/adapter', 'cold/adapter', 'red', 'warm/adapter'):
+        loading = active.begin(LoadModel, 'load_model', source=str(sources[name]))
+        while not loading.done():
+            answers += [begin_choice(active).result(240.0) for _ in range(3)]
+        response = loading.result()
+        assert response.success and response.model_id == name, response.message
+        order.append(name)
+        found = begin_choice(active).result(240.0)
+        assert found.answer.model_id == name
+        assert beliefs.setdefault(name, belief(found)) == belief(found)
+    assert len(set(beliefs.values())) == 3
+    assert {belief(answer) == beliefs[answer.answer.model_id] for answer in answers} == {True}
+    assert checkpoint_of(active) == str(adapters['warm/adapter'])
+    assert checkpoint_of(active, 'base_checkpoint') == str(models['red'])
+
+
+def test_an_adapter_without_its_base_is_put_into_the_loaded_one_and_stays_so(
+        active, models, write_adapter, tmp_path):
+    lost = write_adapter(models['red'], tmp_path / 'lost', base_model_name_or_path='/gone/red')
+    assert load(active, models['red']).success
+    assert load(active, lost).model_id == 'lost'
+    before = belief(begin_choice(active).result(240.0))
+    assert active.change(Transition.TRANSITION_DEACTIVATE)
+    assert active.change(Transition.TRANSITION_CLEANUP)
+    active.activate()
+    active.wait_for_frames()
+    after = begin_choice(active).result(240.0)
+    assert after.answer.model_id == 'lost' and belief(after) == before
+
+
+def test_a_broken_adapter_is_refused_with_a_word_and_the_old_model_serves(
+        active, models, checkpoint, write_adapter, tmp_path):
+    cut = write_adapter(models['red'], tmp_path / 'cut')
+    weights = cut / 'adapter_model.safetensors'
+    weights.write_bytes(weights.read_bytes()[:-100])
+    misfit = write_adapter(models['red'], tmp_path / 'misfit', r=3)
+    variant = write_adapter(models['red'], tmp_path / 'variant', use_dora=True)
+    other = shutil.copytree(checkpoint, tmp_path / 'other')
+    spoil = (other / 'ema.safetensors').read_bytes()
+    (other / 'ema.safetensors').write_bytes(spoil[:-4096] + bytes(4096))
+    foreign = write_adapter(other, tmp_path / 'foreign')
+    shutil.copytree(models['red'], other, dirs_exist_ok=True)
+    assert load(active, models['red']).success
+    before = belief(begin_choice(active).result(240.0))
+    for folder, words in ((cut, 'truncated: tensor'), (misfit, 'expected [3, '),
+                          (variant, 'use_dora'), (foreign, 'fingerprint')):
+        response = load(active, folder)
+        assert response.error_code == ErrorCode.BAD_MODEL and response.model_id == 'red'
+        assert str(folder) in response.message and words in response.message, response.message
+        assert belief(begin_choice(active).result(240.0)) == before
 
 
 def test_what_runs_and_what_waits_ends_with_the_model_that_it_began_with(active, models):

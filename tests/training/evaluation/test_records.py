@@ -2,6 +2,7 @@
 """Records survive the disk, damage is named, and nothing of another run is mixed in."""
 
 from dataclasses import replace
+import shutil
 
 from ipt_training.evaluation.errors import EvaluationError
 from ipt_training.evaluation.records import fingerprint, question_id, RecordFolder
@@ -92,3 +93,14 @@ def test_a_fingerprint_tells_weights_and_settings_apart(tmp_path):
     seen.add(fingerprint(tmp_path))
     assert len(seen) == 3
     assert fingerprint('owner/name') == 'owner/name'
+    (tmp_path / 'recommended.json').write_text('what follows from an evaluation')
+    assert fingerprint(tmp_path) in seen
+
+
+def test_a_fingerprint_of_an_adapter_is_of_its_base_as_well(
+        tiny_checkpoint, write_adapter, tmp_path):
+    base = shutil.copytree(tiny_checkpoint, tmp_path / 'base')
+    adapter = write_adapter(base, tmp_path / 'adapter')
+    before = fingerprint(adapter)
+    (base / 'bagel.json').write_text((base / 'bagel.json').read_text() + ' ')
+    assert fingerprint(adapter) != before

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+What a checkpoint's folder says it is best at: `recommended.json`, written after an evaluation.
+
+    {"fingerprint": "0123456789abcdef",
+     "auto_mode": {"pet": "imagine", "pt": "answer"},
+     "measured": {"pet": {"answer": {"accuracy": 0.61, "n": 300}, "imagine": {...}}, ...}}
+
+The fingerprint is that of the weights that were evaluated: what is said of others does not count.
+"""
+
+from collections.abc import Mapping
+import json
+import os
+from pathlib import Path
+from typing import Any, TYPE_CHECKING
+
+from ipt_ros.imagination.data import MODES, TASK_NAMES
+
+if TYPE_CHECKING:
+    from ipt_ros.bagel.source import Source
+
+
+def recommended_modes(source: 'Source') -> dict[str, str]:
+    """
+    Return the mode by task that a checkpoint recommends; nothing where it does not say.
+
+    An adapter speaks for itself: what its base recommends does not count. Raises CheckpointError
+    for a damaged file.
+    """
+    from ipt_ros.bagel import CheckpointError
+    from ipt_ros.bagel.source import mark
+    path = _path(source)
+    if not path.exists():
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+        modes, fingerprint = dict(content['auto_mode']), content['fingerprint']
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise CheckpointError(
+            f'{path}: expected an object with fingerprint and auto_mode, found {error!r}; delete '
+            'the file, or write it anew (ipt evaluate --recommend)') from error
+    for task, mode in modes.items():
+        if task not in TASK_NAMES[1:] or mode not in MODES[1:]:
+            raise CheckpointError(
+                f"{path}: auto_mode: '{task}' is '{mode}'; expected {', '.join(MODES[1:])} for "
+                f"{', '.join(TASK_NAMES[1:])}")
+    return modes if fingerprint == mark(source) else {}
+
+
+def recommend(source: 'Source', modes: Mapping[str, str], measured: Mapping[str, Any]) -> None:
+    """Write what a checkpoint recommends: the mode by task, and the numbers that say so."""
+    from ipt_ros.bagel.source import mark
+    path = _path(source)
+    draft = path.with_name(f'{path.name}.tmp')
+    draft.write_text(json.dumps({
+        'fingerprint': mark(source), 'auto_mode': dict(modes), 'measured': dict(measured),
+    }, indent=1) + '\n', encoding='utf-8')
+    os.replace(draft, path)
+
+
+def _path(source: 'Source') -> Path:
+    from ipt_ros.bagel.source import RECOMMENDED
+    return (source.folder if source.adapter is None else source.adapter.folder) / RECOMMENDED
