@@ -6,12 +6,12 @@ A simulated robot with four cameras and the imagination node: the graph of `make
 """
 
 from ament_index_python.packages import get_package_share_directory
+from ipt_ros.ros.launching import parameters, switch
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
 # Arguments that replace a parameter of sim_params_file where they are given, and their types.
 OVERRIDES = {
@@ -53,9 +53,8 @@ def generate_launch_description():
             default_value=PathJoinSubstitution([share, 'config', 'imagination.yaml']),
             description='YAML file with the parameters of the imagination node.'),
         # The bridge publishes /clock; everybody else lives in its time.
-        DeclareLaunchArgument(
-            'use_sim_time', default_value='true', choices=['true', 'false'],
-            description='Take the time from /clock; false only with publish_clock: false.'),
+        switch('use_sim_time', 'true',
+               'Take the time from /clock; false only with publish_clock: false.'),
         # First of the nodes: it declares the other arguments and sets the DDS profile.
         IncludeLaunchDescription(
             PythonLaunchDescriptionSource(
@@ -70,9 +69,9 @@ def generate_launch_description():
 
 def bridge(context):
     """Describe the simulator bridge."""
-    given = {
-        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
-        for name, kind in OVERRIDES.items() if LaunchConfiguration(name).perform(context)}
+    given = parameters(**{
+        name: kind for name, kind in OVERRIDES.items()
+        if LaunchConfiguration(name).perform(context)})
     return [Node(
         package='ipt_ros',
         executable='sim_bridge',

@@ -6,26 +6,16 @@ Record what a robot sees, does and is asked as a rosbag2 bag (MCAP).
 """
 
 from ament_index_python.packages import get_package_share_directory
+from ipt_ros.ros.launching import dds_profile, log_level, parameters, switch
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
-from launch.conditions import IfCondition
-from launch.substitutions import (
-    EnvironmentVariable,
-    LaunchConfiguration,
-    NotEqualsSubstitution,
-    PathJoinSubstitution,
-)
+from launch.actions import DeclareLaunchArgument
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
 
 def generate_launch_description():
     """Start the recorder; it ends its bag in good order on Ctrl-C."""
     share = get_package_share_directory('ipt_ros')
-
-    def typed(name, kind):
-        return {name: ParameterValue(LaunchConfiguration(name), value_type=kind)}
-
     return LaunchDescription([
         DeclareLaunchArgument(
             'namespace', default_value='ipt',
@@ -43,26 +33,12 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'compression', default_value='none', choices=['none', 'lz4', 'zstd'],
             description='Of the data in the bag.'),
-        DeclareLaunchArgument(
-            'autostart', default_value='true', choices=['true', 'false'],
-            description='Record from the start; false: between ~/start and ~/stop only.'),
-        DeclareLaunchArgument(
-            'use_sim_time', default_value='false', choices=['true', 'false'],
-            description='Stamp what arrives with the time from /clock (simulation).'),
-        DeclareLaunchArgument(
-            'log_level', default_value='info',
-            choices=['debug', 'info', 'warn', 'error', 'fatal'],
-            description='Least severity of log lines that are shown.'),
-        DeclareLaunchArgument(
-            'dds_profile',
-            default_value=EnvironmentVariable(
-                'FASTRTPS_DEFAULT_PROFILES_FILE',
-                default_value=PathJoinSubstitution([share, 'config', 'fastdds.xml'])),
-            description='Fast DDS profile; the default gives camera images the shared memory '
-                        'that they need. Empty: none.'),
-        SetEnvironmentVariable(
-            'FASTRTPS_DEFAULT_PROFILES_FILE', LaunchConfiguration('dds_profile'),
-            condition=IfCondition(NotEqualsSubstitution(LaunchConfiguration('dds_profile'), ''))),
+        switch('autostart', 'true',
+               'Record from the start; false: between ~/start and ~/stop only.'),
+        switch('use_sim_time', 'false',
+               'Stamp what arrives with the time from /clock (simulation).'),
+        log_level(),
+        *dds_profile(share),
         Node(
             package='ipt_ros',
             executable='rollout_recorder',
@@ -70,11 +46,8 @@ def generate_launch_description():
             namespace=LaunchConfiguration('namespace'),
             parameters=[
                 LaunchConfiguration('params_file'),
-                {
-                    **typed('output_dir', str), **typed('bag_name', str),
-                    **typed('compression', str), **typed('autostart', bool),
-                    **typed('use_sim_time', bool),
-                },
+                parameters(output_dir=str, bag_name=str, compression=str, autostart=bool,
+                           use_sim_time=bool),
             ],
             ros_arguments=['--log-level', LaunchConfiguration('log_level')],
             output='screen',

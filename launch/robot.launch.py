@@ -7,26 +7,20 @@ The imagination node on a robot whose camera drivers already run.
 """
 
 from ament_index_python.packages import get_package_share_directory
+from ipt_ros.ros.launching import dds_profile, log_level, parameters, switch
 from launch import LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
     EmitEvent,
     OpaqueFunction,
     RegisterEventHandler,
-    SetEnvironmentVariable,
 )
 from launch.conditions import IfCondition
 from launch.events import matches_action
-from launch.substitutions import (
-    EnvironmentVariable,
-    LaunchConfiguration,
-    NotEqualsSubstitution,
-    PathJoinSubstitution,
-)
+from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import LifecycleNode
 from launch_ros.event_handlers import OnStateTransition
 from launch_ros.events.lifecycle import ChangeState
-from launch_ros.parameter_descriptions import ParameterValue
 from lifecycle_msgs.msg import Transition
 
 # What the imagination node subscribes to below the name of each camera.
@@ -35,20 +29,8 @@ CAMERA_TOPICS = ('image_raw', 'image_raw/compressed', 'camera_info', 'depth/imag
 
 def generate_launch_description():
     """Start the node and, with autostart, take it to the state active."""
-    return LaunchDescription([
-        *arguments(),
-        # Before any node, launch's own included: DDS reads it once, when a process joins.
-        SetEnvironmentVariable(
-            'FASTRTPS_DEFAULT_PROFILES_FILE', LaunchConfiguration('dds_profile'),
-            condition=IfCondition(NotEqualsSubstitution(LaunchConfiguration('dds_profile'), ''))),
-        OpaqueFunction(function=imagination),
-    ])
-
-
-def arguments():
-    """Declare what `ros2 launch --show-args` lists."""
     share = get_package_share_directory('ipt_ros')
-    return [
+    return LaunchDescription([
         DeclareLaunchArgument(
             'namespace', default_value='ipt',
             description='Namespace of the node; give each robot its own.'),
@@ -64,24 +46,13 @@ def arguments():
             description="Where the cameras publish, as 'name:=/topic ...' separated by spaces: "
                         "'front:=/zed/left' reads /zed/left/image_raw and its camera_info. "
                         'Cameras not named here publish as <namespace>/<camera>/image_raw.'),
-        DeclareLaunchArgument(
-            'use_sim_time', default_value='false', choices=['true', 'false'],
-            description='Take the time from /clock (simulation, rosbag).'),
-        DeclareLaunchArgument(
-            'autostart', default_value='true', choices=['true', 'false'],
-            description='Configure and activate the node; false leaves that to a manager.'),
-        DeclareLaunchArgument(
-            'log_level', default_value='info',
-            choices=['debug', 'info', 'warn', 'error', 'fatal'],
-            description='Least severity of log lines that are shown.'),
-        DeclareLaunchArgument(
-            'dds_profile',
-            default_value=EnvironmentVariable(
-                'FASTRTPS_DEFAULT_PROFILES_FILE',
-                default_value=PathJoinSubstitution([share, 'config', 'fastdds.xml'])),
-            description='Fast DDS profile; the default gives camera images the shared memory '
-                        'that they need. Empty: none.'),
-    ]
+        switch('use_sim_time', 'false', 'Take the time from /clock (simulation, rosbag).'),
+        switch('autostart', 'true',
+               'Configure and activate the node; false leaves that to a manager.'),
+        log_level(),
+        *dds_profile(share),
+        OpaqueFunction(function=imagination),
+    ])
 
 
 def imagination(context):
@@ -93,11 +64,7 @@ def imagination(context):
         namespace=LaunchConfiguration('namespace'),
         parameters=[
             LaunchConfiguration('params_file'),
-            {
-                'checkpoint': ParameterValue(LaunchConfiguration('checkpoint'), value_type=str),
-                'use_sim_time': ParameterValue(
-                    LaunchConfiguration('use_sim_time'), value_type=bool),
-            },
+            parameters(checkpoint=str, use_sim_time=bool),
         ],
         remappings=remappings(LaunchConfiguration('camera_topics').perform(context)),
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],

@@ -51,6 +51,9 @@ def launch_file(monkeypatch):
     index = ModuleType('ament_index_python.packages')
     index.get_package_share_directory = lambda package: str(ROOT)
     monkeypatch.setitem(sys.modules, 'ament_index_python.packages', index)
+    # It is imported anew, amid the recorders, and must not outlive them.
+    monkeypatch.setitem(sys.modules, 'ipt_ros.ros.launching', None)
+    del sys.modules['ipt_ros.ros.launching']
 
     def load(name):
         spec = spec_from_file_location(name.replace('.', '_'), ROOT / 'launch' / name)

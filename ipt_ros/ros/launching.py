@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the launch files share. They import it as nodes do: from the workspace that is sourced."""
+
+from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+from launch.conditions import IfCondition
+from launch.substitutions import (
+    EnvironmentVariable,
+    LaunchConfiguration,
+    NotEqualsSubstitution,
+    PathJoinSubstitution,
+)
+from launch_ros.parameter_descriptions import ParameterValue
+
+_PROFILES = 'FASTRTPS_DEFAULT_PROFILES_FILE'
+
+
+def log_level() -> DeclareLaunchArgument:
+    """Declare the argument `log_level`."""
+    return DeclareLaunchArgument(
+        'log_level', default_value='info', choices=['debug', 'info', 'warn', 'error', 'fatal'],
+        description='Least severity of log lines that are shown.')
+
+
+def switch(name: str, default: str, description: str) -> DeclareLaunchArgument:
+    """Declare an argument that is true or false."""
+    return DeclareLaunchArgument(
+        name, default_value=default, choices=['true', 'false'], description=description)
+
+
+def dds_profile(share: str) -> list:
+    """
+    Declare the argument `dds_profile` and set what it says.
+
+    Put it before any node, launch's own included: DDS reads it once, when a process joins.
+    share: the package's share folder.
+    """
+    return [
+        DeclareLaunchArgument(
+            'dds_profile',
+            default_value=EnvironmentVariable(
+                _PROFILES,
+                default_value=PathJoinSubstitution([share, 'config', 'fastdds.xml'])),
+            description='Fast DDS profile; the default gives camera images the shared memory '
+                        'that they need. Empty: none.'),
+        SetEnvironmentVariable(
+            _PROFILES, LaunchConfiguration('dds_profile'),
+            condition=IfCondition(NotEqualsSubstitution(LaunchConfiguration('dds_profile'), ''))),
+    ]
+
+
+def parameters(**kinds: type) -> dict[str, ParameterValue]:
+    """Return node parameters that are given by the launch arguments of the same names."""
+    return {
+        name: ParameterValue(LaunchConfiguration(name), value_type=kind)
+        for name, kind in kinds.items()}
