@@ -2,18 +2,11 @@
 """The photo-real simulator: scanned and modelled buildings, drawn by Habitat."""
 
 from collections.abc import Sequence
-import math
 import threading
 
-from ipt_ros.geometry import (
-    looking_down,
-    OrthographicCamera,
-    PinholeCamera,
-    Pose2D,
-    wrap_angle,
-)
+from ipt_ros.geometry import looking_down, OrthographicCamera, PinholeCamera, Pose2D
+from ipt_sim.backend import Backend
 from ipt_sim.cropping import centred
-from ipt_sim.driving import drive
 from ipt_sim.export import read_truth, ROBOT_HEIGHT, ROBOT_RADIUS, RoomTruth
 from ipt_sim.habitat_navmesh import NavmeshFloor
 from ipt_sim.habitat_scenes import find_scenes, scene_name, SceneSource
@@ -23,12 +16,9 @@ from ipt_sim.protocol import (
     CameraSpec,
     EmptyFrameError,
     Frame,
-    NotNavigableError,
     SceneError,
     SceneObject,
     SimulatorError,
-    StepResult,
-    surround_cameras,
 )
 import numpy as np
 
@@ -36,7 +26,7 @@ _SEAM = 0.05  # m above the ceiling's lower side: above the walls, within the ce
 _WIDEST_GAP = 0.02  # largest share of empty pixels that a closed room may show
 
 
-class HabitatSimulator:
+class HabitatSimulator(Backend):
     """
     A differential-drive robot with cameras in a building that Habitat can load.
 
@@ -59,16 +49,11 @@ class HabitatSimulator:
         gpu_device: int = -1,
         map_height: float = 2.0,
     ):
-        for name, value in (('robot_radius', robot_radius), ('robot_height', robot_height),
-                            ('map_height', map_height)):
+        super().__init__(cameras, robot_radius)
+        for name, value in (('robot_height', robot_height), ('map_height', map_height)):
             if not value > 0:
                 raise ValueError(f'{name} must be positive metres, got {value}')
-        self._cameras = tuple(cameras) if cameras is not None else surround_cameras()
-        self._by_name = {camera.name: camera for camera in self._cameras}
-        if len(self._by_name) != len(self._cameras):
-            raise ValueError('two cameras have the same name')
         self._sources = self._find(scene, scene_dataset)
-        self._radius = robot_radius
         self._map_height = map_height
         self._world = HabitatWorld(robot_radius, robot_height, gpu_device)
         self._thread = threading.get_ident()
@@ -78,17 +63,7 @@ class HabitatSimulator:
         self._objects: list[SceneObject] = []
         self._table = np.zeros(1, np.int32)  # from labels in semantic pictures to ids
         self._bounds = (0.0, 0.0, 0.0, 0.0)
-        self._pose, self._seed = Pose2D(0.0, 0.0), 0
-
-    @property
-    def cameras(self) -> tuple[CameraSpec, ...]:
-        """The cameras of the robot."""
-        return self._cameras
-
-    @property
-    def pose(self) -> Pose2D:
-        """Where the robot is."""
-        return self._pose
+        self._seed = 0
 
     @property
     def scene_name(self) -> str:
@@ -157,86 +132,33 @@ class HabitatSimulator:
 
     # Driving
 
-    def teleport(self, pose: Pose2D) -> None:
-        """Put the robot there. Raises NotNavigableError where it does not fit."""
-        if not math.isfinite(pose.yaw) or not self.is_navigable(pose.x, pose.y):
-            raise NotNavigableError(
-                f'the robot (radius {self._radius} m) cannot be at '
-                f'x={pose.x:.3f}, y={pose.y:.3f}, yaw={pose.yaw:.3f}: '
-                'outside the building, in an obstacle, or cut off from its start')
-        self._pose = Pose2D(pose.x, pose.y, wrap_angle(pose.yaw))
-
-    def step(self, dt: float, linear: float, angular: float) -> StepResult:
-        """Drive for dt seconds at linear m/s and angular rad/s; stop at obstacles."""
-        floor = self._navigable()
-        result = drive(self._pose, dt, linear, angular,
-                       lambda a, b: floor.connects((a.x, a.y), (b.x, b.y)))
-        self._pose = result.pose
-        return result
-
-    def is_navigable(self, x: float, y: float) -> bool:
-        """Tell whether the robot fits there and could drive there from its start."""
-        return (x, y) in self._navigable()
-
-    def sample_navigable(self, rng: np.random.Generator) -> tuple[float, float]:
-        """Draw a navigable place, all of them equally likely."""
-        return self._navigable().sample(rng)
+    def _can_move(self, start: Pose2D, end: Pose2D) -> bool:
+        return self._places().connects((start.x, start.y), (end.x, end.y))
 
     def navigable_grid(self) -> tuple[np.ndarray, tuple[float, float], float]:
         """Return (bool grid[iy, ix], world x, y of the corner of cell [0, 0], metres a cell)."""
-        return self._navigable().grid(self._bounds)
+        return self._places().grid(self._bounds)
 
     # Pictures
 
-    def render(
-        self,
-        camera: CameraSpec | str,
-        base: Pose2D | None = None,
-        *,
-        depth: bool = True,
-        instance: bool = True,
+    def _draw_view(
+        self, camera: CameraSpec, world_from_optical: np.ndarray, depth: bool, instance: bool,
     ) -> Frame:
-        """
-        Draw what a camera sees, from the robot's pose or any other pose of its base.
-
-        Raises SceneError when instances are asked for in a scene without semantics.
-        """
-        self._require_scene()
-        if isinstance(camera, str):
-            if camera not in self._by_name:
-                raise SimulatorError(
-                    f'no camera is called "{camera}"; there are: {", ".join(self._by_name)}')
-            camera = self._by_name[camera]
-        intrinsics = camera.intrinsics
-        world_from_optical = (base or self._pose).matrix @ camera.optical_in_base
-        if not np.isfinite(world_from_optical).all():
-            raise ValueError(f'cannot draw from the pose {base}')
         larger, rows, columns = centred(camera)
         frame = self._draw(larger.intrinsics, world_from_optical, depth, instance)
         frame = Frame(
             *(None if array is None else np.ascontiguousarray(array[rows, columns])
               for array in (frame.rgb, frame.depth, frame.instance)),
-            world_from_optical, intrinsics)
+            world_from_optical, camera.intrinsics)
         self._require_full(frame)
         return frame
 
-    def render_topdown(
-        self,
-        center: tuple[float, float],
-        yaw: float,
-        size: float,
-        pixels: int,
-        *,
-        depth: bool = True,
-        instance: bool = True,
+    def _draw_map(
+        self, camera: OrthographicCamera, center: tuple[float, float], yaw: float, depth: bool,
+        instance: bool,
     ) -> Frame:
-        """Draw a square of `size` metres from above, ceiling away, heading `yaw` up."""
-        self._require_scene()
-        if not size > 0:
-            raise ValueError(f'size must be positive metres, got {size}')
         # The near plane cuts off what is above; ceilings do not show from their back.
         height = self._map_height if self._truth is None else self._truth.height + _SEAM
-        camera = OrthographicCamera(pixels, pixels, size / pixels)
         return self._draw(camera, looking_down(center, yaw, height), depth, instance)
 
     def _draw(
@@ -246,6 +168,7 @@ class HabitatSimulator:
         depth: bool,
         instance: bool,
     ) -> Frame:
+        """Draw; raises SceneError where instances are asked for, but the scene names nothing."""
         if threading.get_ident() != self._thread:
             raise SimulatorError(
                 'this simulator was made by another thread: graphics contexts stay with theirs, '
@@ -299,12 +222,6 @@ class HabitatSimulator:
         self._floor = None
         self._closed = True
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
     def _require_open(self) -> None:
         if self._closed:
             raise SimulatorError('the simulator is closed')
@@ -314,6 +231,6 @@ class HabitatSimulator:
         if self._floor is None:
             raise SimulatorError('there is no scene yet: call reset(seed) first')
 
-    def _navigable(self) -> NavmeshFloor:
+    def _places(self) -> NavmeshFloor:
         self._require_scene()
         return self._floor

@@ -2,16 +2,9 @@
 """The embedded simulator: generated rooms, drawn by MuJoCo, driven kinematically."""
 
 from collections.abc import Callable, Sequence
-import math
 
-from ipt_ros.geometry import (
-    looking_down,
-    OrthographicCamera,
-    PinholeCamera,
-    Pose2D,
-    wrap_angle,
-)
-from ipt_sim.driving import drive
+from ipt_ros.geometry import looking_down, OrthographicCamera, PinholeCamera
+from ipt_sim.backend import Backend
 from ipt_sim.mujoco_pool import ScenePool
 from ipt_sim.mujoco_renderer import OffscreenRenderer
 from ipt_sim.navigation import NavigableGrid
@@ -19,11 +12,8 @@ from ipt_sim.protocol import (
     CameraSpec,
     EmptyFrameError,
     Frame,
-    NotNavigableError,
     SceneObject,
     SimulatorError,
-    StepResult,
-    surround_cameras,
 )
 from ipt_sim.scenes.model import Item, Scene
 from ipt_sim.scenes.objects import scene_object
@@ -34,7 +24,7 @@ _TOPDOWN_HEIGHT = 3.5  # of the map camera, above every wall, m
 _WIDEST_GAP = 0.02  # largest share of empty pixels that a closed room may show
 
 
-class MujocoSimulator:
+class MujocoSimulator(Backend):
     """
     A differential-drive robot with cameras in a room generated from a seed.
 
@@ -51,13 +41,7 @@ class MujocoSimulator:
         max_image_size: tuple[int, int] = (640, 640),
         samples: int = 4,
     ):
-        if not robot_radius > 0:
-            raise ValueError(f'robot_radius must be positive, got {robot_radius}')
-        self._cameras = tuple(cameras) if cameras is not None else surround_cameras()
-        self._by_name = {camera.name: camera for camera in self._cameras}
-        if len(self._by_name) != len(self._cameras):
-            raise ValueError('two cameras have the same name')
-        self._radius = robot_radius
+        super().__init__(cameras, robot_radius)
         largest = tuple(
             max([limit] + [getattr(camera, side) for camera in self._cameras])
             for limit, side in zip(max_image_size, ('width', 'height'))
@@ -68,17 +52,6 @@ class MujocoSimulator:
         self._scene: Scene | None = None
         self._items: dict[int, Item] = {}
         self._grid: NavigableGrid | None = None
-        self._pose = Pose2D(0.0, 0.0)
-
-    @property
-    def cameras(self) -> tuple[CameraSpec, ...]:
-        """The cameras of the robot."""
-        return self._cameras
-
-    @property
-    def pose(self) -> Pose2D:
-        """Where the robot is."""
-        return self._pose
 
     @property
     def scene(self) -> Scene:
@@ -110,113 +83,50 @@ class MujocoSimulator:
         x, y = self.scene.size
         return -x / 2, -y / 2, x / 2, y / 2
 
-    def teleport(self, pose: Pose2D) -> None:
-        """Put the robot there. Raises NotNavigableError where it does not fit."""
-        if not math.isfinite(pose.yaw) or not self.is_navigable(pose.x, pose.y):
-            raise NotNavigableError(
-                f'the robot (radius {self._radius} m) cannot be at '
-                f'x={pose.x:.3f}, y={pose.y:.3f}, yaw={pose.yaw:.3f}: '
-                'outside the room, in an obstacle, or cut off from its start'
-            )
-        self._pose = Pose2D(pose.x, pose.y, wrap_angle(pose.yaw))
-
-    def step(self, dt: float, linear: float, angular: float) -> StepResult:
-        """Drive for dt seconds at linear m/s and angular rad/s; stop at obstacles."""
-        result = drive(self._pose, dt, linear, angular,
-                       lambda _, there: self.is_navigable(there.x, there.y))
-        self._pose = result.pose
-        return result
-
-    def render(
-        self,
-        camera: CameraSpec | str,
-        base: Pose2D | None = None,
-        *,
-        depth: bool = True,
-        instance: bool = True,
-    ) -> Frame:
-        """Draw what a camera sees, from the robot's pose or any other pose of its base."""
-        self._require_scene()
-        if isinstance(camera, str):
-            if camera not in self._by_name:
-                raise SimulatorError(
-                    f'no camera is called "{camera}"; there are: {", ".join(self._by_name)}'
-                )
-            camera = self._by_name[camera]
-        base = self._pose if base is None else base
-        world_from_optical = base.matrix @ camera.optical_in_base
-        if not np.isfinite(world_from_optical).all():
-            raise ValueError(f'cannot draw from the pose {base}')
-        frame = self._draw(camera.intrinsics, world_from_optical, True, depth, instance)
-        x, y, z = world_from_optical[:3, 3]
-        xmin, ymin, xmax, ymax = self.room_bounds()
-        if xmin < x < xmax and ymin < y < ymax and 0.0 < z < self.scene.height:
-            _require_full(frame)
-        return frame
-
-    def render_topdown(
-        self,
-        center: tuple[float, float],
-        yaw: float,
-        size: float,
-        pixels: int,
-        *,
-        depth: bool = True,
-        instance: bool = True,
-    ) -> Frame:
-        """Draw a square of `size` metres from above, ceiling away, heading `yaw` up."""
-        self._require_scene()
-        if not size > 0:
-            raise ValueError(f'size must be positive metres, got {size}')
-        world_from_optical = looking_down(center, yaw, _TOPDOWN_HEIGHT)
-        intrinsics = OrthographicCamera(pixels, pixels, size / pixels)
-        return self._draw(intrinsics, world_from_optical, False, depth, instance)
-
-    def is_navigable(self, x: float, y: float) -> bool:
-        """Tell whether the robot fits there and could drive there from its start."""
-        return (x, y) in self._navigable()
-
-    def sample_navigable(self, rng: np.random.Generator) -> tuple[float, float]:
-        """Draw a navigable place, all of them equally likely."""
-        return self._navigable().sample(rng)
-
     def navigable_grid(self) -> tuple[np.ndarray, tuple[float, float], float]:
         """Return (bool grid[iy, ix], world x, y of the corner of cell [0, 0], metres a cell)."""
-        grid = self._navigable()
+        grid = self._places()
         return grid.grid, grid.origin, grid.resolution
 
     def close(self) -> None:
         """Free the renderer."""
         self._renderer.close()
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
     def _require_scene(self) -> None:
         _ = self.scene
 
-    def _navigable(self) -> NavigableGrid:
+    def _places(self) -> NavigableGrid:
         if self._grid is None:  # pictures alone do not need it
             obstacles = [item.footprint for item in self.scene.items if item.blocks]
             start = (self.scene.start.x, self.scene.start.y)
             self._grid = NavigableGrid(self.room_bounds(), obstacles, self._radius, start)
         return self._grid
 
-    def _draw(
-        self,
-        intrinsics: PinholeCamera | OrthographicCamera,
-        world_from_optical: np.ndarray,
-        ceiling: bool,
-        depth: bool,
+    def _draw_view(
+        self, camera: CameraSpec, world_from_optical: np.ndarray, depth: bool, instance: bool,
+    ) -> Frame:
+        frame = self._draw(
+            camera.intrinsics, world_from_optical, ceiling=True, depth=depth, instance=instance)
+        x, y, z = world_from_optical[:3, 3]
+        xmin, ymin, xmax, ymax = self.room_bounds()
+        if xmin < x < xmax and ymin < y < ymax and 0.0 < z < self.scene.height:
+            _require_full(frame)
+        return frame
+
+    def _draw_map(
+        self, camera: OrthographicCamera, center: tuple[float, float], yaw: float, depth: bool,
         instance: bool,
     ) -> Frame:
-        rgb, metres, instances = self._renderer.draw(
-            intrinsics, world_from_optical, ceiling=ceiling, depth=depth, instance=instance
-        )
-        return Frame(rgb, metres, instances, world_from_optical, intrinsics)
+        world_from_optical = looking_down(center, yaw, _TOPDOWN_HEIGHT)
+        return self._draw(
+            camera, world_from_optical, ceiling=False, depth=depth, instance=instance)
+
+    def _draw(
+        self, intrinsics: PinholeCamera | OrthographicCamera, world_from_optical: np.ndarray,
+        **what: bool,
+    ) -> Frame:
+        arrays = self._renderer.draw(intrinsics, world_from_optical, **what)
+        return Frame(*arrays, world_from_optical, intrinsics)
 
 
 def _require_full(frame: Frame) -> None:

@@ -15,13 +15,13 @@ import math
 import zlib
 
 from ipt_ros.geometry import Pose2D, wrap_angle
+from ipt_sim.backend import find_camera
 from ipt_sim.protocol import (
     CameraSpec,
     Frame,
     Restylable,
     SceneObject,
     Simulator,
-    SimulatorError,
     StepResult,
 )
 from ipt_sim.randomization import Camera, Randomization
@@ -200,10 +200,7 @@ class RandomizedSimulator:
             if nominal is not None and camera == self._as_built(nominal):
                 return camera
             return self._as_built(camera)
-        if camera not in self._nominal:
-            raise SimulatorError(
-                f'no camera is called "{camera}"; there are: {", ".join(self._nominal)}')
-        return self._as_built(self._nominal[camera])
+        return self._as_built(find_camera(camera, self._nominal))
 
     def _as_built(self, nominal: CameraSpec) -> CameraSpec:
         ranges = self._what.camera

@@ -504,7 +504,7 @@ class TestEmptyFrames:
             np.zeros((64, 64), np.int32) if instance else None, np.eye(4),
             ODD_CAMERA.intrinsics)
         monkeypatch.setattr(
-            sim, '_draw', lambda camera, world_from_optical, *_: replace(
+            sim, '_draw', lambda camera, world_from_optical, *_, **__: replace(
                 empty, world_from_optical=world_from_optical))
         with pytest.raises(EmptyFrameError, match='graphics driver'):
             sim.render(CameraSpec('small', 64, 64), instance=instance)

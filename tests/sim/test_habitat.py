@@ -22,6 +22,7 @@ from ipt_ros.geometry import (
     rotation_from_yaw_pitch,
 )
 from ipt_sim import BackendUnavailableError, bench, CameraSpec, make_simulator, SceneError
+from ipt_sim.habitat_backend import HabitatSimulator
 from ipt_sim.habitat_frames import camera_pose, to_habitat, to_world, WORLD_FROM_HABITAT
 from ipt_sim.habitat_navmesh import (
     is_for_robot,
@@ -42,6 +43,10 @@ import pytest
 
 coordinates = st.floats(-50, 50)
 angles = st.floats(-math.pi, math.pi)
+
+
+def test_the_backend_has_all_that_a_backend_adds():
+    assert not HabitatSimulator.__abstractmethods__
 
 
 class TestAxes:
