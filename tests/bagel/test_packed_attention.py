@@ -7,10 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ipt_ros.bagel import ImageSegment, pack, packed_attention, TextSegment
 from ipt_ros.bagel.packed_attention import (
+    as_one_row,
     block_mask,
+    by_lines,
     choose,
-    FlexAttention,
-    LineAttention,
     row_roles,
 )
 import pytest
@@ -19,6 +19,14 @@ import torch.nn.functional as F
 
 # It says that it is slow so, which is right, and why nobody but tests calls it so.
 pytestmark = pytest.mark.filterwarnings('ignore:flex_attention called without torch.compile')
+
+
+@pytest.fixture(scope='module', autouse=True)
+def short_rows():
+    """Pad rows less than kernels want: here every place costs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(packed_attention, '_LEAST_ROW', 16)
+        yield
 
 
 @st.composite
@@ -70,14 +78,15 @@ def seen_by_the_words(model, samples):
 def test_both_forms_of_the_mask_are_what_the_words_say(model, samples):
     batch = packed(model, samples)
     expected = seen_by_the_words(model, samples)
-    order = batch.places.argsort()
-    roles = row_roles(batch, order)
+    padding = 3
+    roles = row_roles(batch, batch.places.argsort(), batch.tokens + padding)
     mask_mod = block_mask(roles, compiled=False).mask_mod
-    row = torch.arange(batch.tokens)
-    assert torch.equal(mask_mod(0, 0, row[:, None], row[None]), expected)
+    row = torch.arange(batch.tokens + padding)
+    assert torch.equal(mask_mod(0, 0, row[:, None], row[None]),
+                       torch.block_diag(expected, torch.eye(padding)).bool())
     # The dense mask of each line is its sample's square on the diagonal.
     at = 0
-    for line, length in enumerate(torch.bincount(roles.sample).tolist()):
+    for line, length in enumerate(torch.bincount(roles.sample[:-padding]).tolist()):
         square = expected[at:at + length, at:at + length]
         assert torch.equal(batch.mask[line, 0, :length, :length], square)
         at += length
@@ -98,7 +107,7 @@ def test_flex_attention_gives_what_padded_lines_give(model, samples):
     batch = packed(model, samples)
     generator = torch.Generator().manual_seed(0)
     q, k, v = (torch.randn(batch.tokens, heads, 16, generator=generator) for heads in (4, 2, 2))
-    lines, row = LineAttention(batch), FlexAttention(batch, compiled=False)
+    lines, row = by_lines(batch), as_one_row(batch, compiled=False)
     torch.testing.assert_close(row(0, q, k, v), lines(0, q, k, v), rtol=1e-5, atol=1e-5)
 
 
@@ -107,14 +116,15 @@ def test_gradients_find_their_way_back_through_the_row(model):
     generator = torch.Generator().manual_seed(0)
     q, k, v, wanted = (torch.randn(batch.tokens, heads, 16, generator=generator)
                        for heads in (4, 2, 2, 4))
-    row = FlexAttention(batch, compiled=False)
+    row = as_one_row(batch, compiled=False)
     # On a CPU the fused function has no way back; any other one sees the same rows.
-    place = torch.arange(batch.tokens)
-    mask = row.block_mask.mask_mod(0, 0, place[:, None], place[None])
-    row._attend = lambda q, k, v, block_mask, enable_gqa: F.scaled_dot_product_attention(
-        q, k, v, attn_mask=mask, enable_gqa=enable_gqa)
+    place = torch.arange(row.lines.shape[1])
+    mask = block_mask(row_roles(batch, batch.places.argsort(), len(place)), False).mask_mod(
+        0, 0, place[:, None], place[None])
+    row.mix = lambda q, k, v: F.scaled_dot_product_attention(
+        q, k, v, attn_mask=mask, enable_gqa=True)
     found = []
-    for attend in (row, LineAttention(batch)):
+    for attend in (row, by_lines(batch)):
         inputs = [x.clone().requires_grad_() for x in (q, k, v)]
         (attend(0, *inputs) * wanted).sum().backward()
         found.append([x.grad for x in inputs])
@@ -130,7 +140,7 @@ def test_a_whole_loss_is_the_same_in_both_forms(model, images, monkeypatch):
                  generator=torch.Generator().manual_seed(0))
     with torch.no_grad():
         lines = model.loss(batch)
-        monkeypatch.setattr('ipt_ros.bagel.loss.choose', lambda batch, head_dim: FlexAttention(
+        monkeypatch.setattr('ipt_ros.bagel.loss.choose', lambda batch, head_dim: as_one_row(
             batch, compiled=False))
         row = model.loss(batch)
     torch.testing.assert_close(row.ce_tokens, lines.ce_tokens, rtol=1e-4, atol=1e-4)
@@ -138,12 +148,13 @@ def test_a_whole_loss_is_the_same_in_both_forms(model, images, monkeypatch):
 
 
 def test_blocks_in_which_nobody_sees_anybody_are_passed_over(model):
-    # Samples of 128 tokens and more, one after another: only blocks on the diagonal are full.
-    words = ' '.join(['chair'] * 150)
+    # Samples of more than a block each, one after another: only blocks on the diagonal are full.
+    words = ' '.join(['chair'] * 100)
     sample = [TextSegment(words, loss=True)]
     batch = pack([sample] * 4, model.config, model.tokenizer)
-    mask = FlexAttention(batch, compiled=False).block_mask
-    assert mask.sparsity() > 60  # percent; all of one sample beside all of another is 75
+    assert batch.tokens > 512
+    mask = block_mask(row_roles(batch, batch.places.argsort(), 1024), compiled=False)
+    assert mask.sparsity() > 60  # percent
 
 
 @pytest.mark.parametrize(('device', 'head', 'triton', 'flex'), [
@@ -153,6 +164,6 @@ def test_flex_attention_is_chosen_where_it_can_be_compiled(device, head, triton,
                                                            monkeypatch):
     elsewhere = SimpleNamespace(positions=SimpleNamespace(device=torch.device(device)))
     monkeypatch.setattr(packed_attention, 'find_spec', lambda name: triton or None)
-    monkeypatch.setattr(packed_attention, 'FlexAttention', lambda batch, compiled: 'flex')
-    monkeypatch.setattr(packed_attention, 'LineAttention', lambda batch: 'lines')
+    monkeypatch.setattr(packed_attention, 'as_one_row', lambda batch, compiled: 'flex')
+    monkeypatch.setattr(packed_attention, 'by_lines', lambda batch: 'lines')
     assert choose(elsewhere, head) == ('flex' if flex else 'lines')
