@@ -97,6 +97,8 @@ def build_parser() -> argparse.ArgumentParser:
     forwarded('report', 'ipt_training.evaluation.report', 'make a web page of an evaluation')
     forwarded('compare', 'ipt_training.evaluation.compare',
               'compare two checkpoints on the same questions')
+    forwarded('experiment', 'ipt_training.experiment.command',
+              'compare modes of training, as the paper does')
     forwarded('train', 'ipt_training.train',
               'make a checkpoint from scratch, or train one further')
 

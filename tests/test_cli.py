@@ -14,7 +14,7 @@ import pytest
 
 TINY = Path(__file__).parent / 'data' / 'tiny_bagel'
 COMMANDS = ('demo', 'ask', 'load-model', 'verify', 'scene', 'collect', 'bag', 'dataset',
-            'evaluate', 'report', 'compare', 'train', 'bench', 'doctor')
+            'evaluate', 'report', 'compare', 'experiment', 'train', 'bench', 'doctor')
 FORWARDED = {
     'verify': 'ipt_ros.bagel.verify',
     'scene': 'ipt_sim.export_command',
@@ -24,6 +24,7 @@ FORWARDED = {
     'evaluate': 'ipt_training.evaluate',
     'report': 'ipt_training.evaluation.report',
     'compare': 'ipt_training.evaluation.compare',
+    'experiment': 'ipt_training.experiment.command',
     'train': 'ipt_training.train',
 }
 

@@ -82,6 +82,31 @@ def mcnemar_exact(only_first: int, only_second: int) -> float:
     return min(1.0, float(2 * tail / 2**n))
 
 
+def sign_flip_p(groups: Sequence[Sequence[float]], seed: int = 0, rounds: int = 9999) -> float:
+    """
+    Two-sided p that paired differences are as likely to point one way as the other.
+
+    The statistic is the unweighted mean of group means, as in `bootstrap_interval`; signs are
+    flipped at random (Fisher 1935), and the observed signs count as one of the draws, so that p is
+    never 0 (Phipson & Smyth 2010). One value a question, the mean of its seeds for instance, keeps
+    what belongs together in one draw. Raises ValueError for no group or an empty one.
+    """
+    if not groups or not all(len(group) for group in groups):
+        raise ValueError('a test needs one group at least, and no empty group')
+    shares = np.concatenate([np.asarray(group, float) / len(group) for group in groups])
+    shares = shares[shares != 0]
+    if not len(shares):
+        return 1.0
+    observed = abs(shares.sum()) * (1 - 1e-9)  # sums of the same numbers differ by rounding
+    rng = np.random.default_rng(seed)
+    step = max(1, _CELLS // len(shares))
+    extreme = 0
+    for start in range(0, rounds, step):
+        signs = rng.integers(0, 2, (min(step, rounds - start), len(shares)), dtype=np.int8)
+        extreme += int((abs((2.0 * signs - 1) @ shares) >= observed).sum())
+    return (1 + extreme) / (1 + rounds)
+
+
 def holm(values: Sequence[float]) -> list[float]:
     """Return p values adjusted for how many there are (Holm 1979), in the order given."""
     order = sorted(range(len(values)), key=values.__getitem__)

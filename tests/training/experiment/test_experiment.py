@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The experiment: its recipe, all of it in miniature, killed and gone on with."""
+
+import json
+import os
+from pathlib import Path
+import re
+import signal
+import subprocess
+import sys
+import time
+
+from ipt_training.experiment import command
+from ipt_training.experiment.errors import ExperimentError
+from ipt_training.experiment.plan import pieces_of, runs_of
+from ipt_training.experiment.recipe import load_experiment, replaced
+from ipt_training.experiment.results import collect
+from ipt_training.experiment.runs import steps_done
+from ipt_training.recipe import RecipeError, RECIPES
+import pytest
+import yaml
+
+SHIPPED = RECIPES / 'experiment.yaml'
+
+
+@pytest.fixture
+def small(tmp_path, tiny_checkpoint):
+    """Return settings of an experiment on counting that takes seconds."""
+    return replaced(command.QUICK, {
+        'work_dir': str(tmp_path / 'work'), 'page': str(tmp_path / 'page.md'),
+        'start': str(tiny_checkpoint), 'tasks': ['mvc'], 'modes': ['label-only', 'mixed'],
+        'data': {'examples': 4}, 'asking': {'modes': ['answer', 'imagine'], 'n': 2},
+        'training': {'packing': {'sample_tokens': 2048}, 'save_seconds': 0.0}})
+
+
+def test_the_shipped_recipe_is_the_papers_experiment():
+    recipe = load_experiment(SHIPPED)
+    assert recipe.modes == ('label-only', 'text-cot', 'ipt', 'mixed')
+    assert recipe.tasks == ('pet', 'pt', 'mvc') and len(recipe.seeds) >= 2
+    assert set(recipe.asking.modes) == {'answer', 'answer-vae', 'imagine', 'text-cot', 'oracle'}
+    assert recipe.asking.n >= 500
+    pieces = pieces_of(recipe)
+    assert len({piece.name for piece in pieces}) == len(pieces) == 1 + 2 * 4 * len(recipe.seeds)
+    # Equal steps of equally many samples, whatever a mode's samples are like.
+    trained = [piece.settings for piece in pieces if piece.step == 'train']
+    alike = {json.dumps({name: values[name] for name in (
+        'steps', 'accumulate', 'packing', 'data', 'optimizer', 'start')}) for values in trained}
+    assert len(alike) == 1 and trained[0]['packing']['batch_samples'] > 0
+
+
+@pytest.mark.parametrize(('changes', 'words'), [
+    ({'seedz': 3}, 'unknown settings .*seedz'),
+    ({'modes': ['ipt', 'guess']}, 'modes: expected some of label-only'),
+    ({'tasks': []}, 'tasks: expected some of'),
+    ({'seeds': [1, 1]}, 'seeds: expected different'),
+    ({'asking': {'n': 0}}, 'asking.n: expected a whole number above 0, got 0'),
+    ({'asking': {'seed': 5}}, 'asking.seed 5 is one of training'),
+    ({'asking': {'modes': ['dream']}}, 'asking.modes: expected some of answer'),
+    ({'data': {'seed': 1_000_000}}, 'data.seed 1000000 is one of evaluation'),
+    ({'training': {'steps': 0}}, 'steps is 0'),
+    ({'training': {'stepz': 1}}, 'stepz'),
+    ({'training': 3}, 'experiment.yaml: '),
+])
+def test_a_recipe_that_makes_no_sense_is_refused_by_name(changes, words):
+    with pytest.raises(RecipeError, match=words) as caught:
+        load_experiment(SHIPPED, changes)
+    assert str(SHIPPED) in str(caught.value)
+
+
+def test_a_page_of_nothing_says_what_is_missing(small, tmp_path, capsys):
+    recipe = load_experiment(SHIPPED, small)
+    command.report(recipe)
+    page = (tmp_path / 'page.md').read_text()
+    assert '3 of 3 runs are missing' in page
+    assert '`mixed-0`: training not begun, not asked' in page
+    assert 'of 0 of 3 runs' in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_the_whole_experiment_in_miniature(small, tmp_path, at_once, capsys):
+    """Data from the simulator, two modes, their questions, and the page; then nothing again."""
+    recipe = load_experiment(SHIPPED, small)
+    assert command.run(recipe, 1, pool=at_once) == 0
+    work = tmp_path / 'work'
+    for run in runs_of(recipe):
+        assert (run.folder / 'results' / 'results.json').exists()
+        if run.mode != 'base':
+            for name in ('recipe.yaml', 'train.log', 'checkpoint/ema.safetensors'):
+                assert (run.folder / name).exists()
+    numbers = json.loads((tmp_path / 'page.json').read_text())
+    assert numbers == collect(recipe)
+    assert all(run['trained'] and run['asked'] for run in numbers['runs'].values())
+    cells = numbers['scores']['mvc']
+    assert set(cells) == {'base', 'label-only', 'mixed'}
+    assert all(cell['n'] == 2 for asked in cells.values() for cell in asked.values())
+    assert [(row['first'], row['second']) for row in numbers['between']] == [
+        ('label-only', 'mixed')]
+    page = (tmp_path / 'page.md').read_text()
+    assert 'missing' not in page and '| mixed |' in page and '62.3' in page
+
+    weights = work / 'mixed-0' / 'checkpoint' / 'ema.safetensors'
+    before = weights.stat().st_mtime_ns
+    capsys.readouterr()
+    assert command.run(recipe, 1, pool=at_once) == 0
+    assert weights.stat().st_mtime_ns == before
+    assert 'all 5 pieces are done' in capsys.readouterr().out
+    # More questions are asked of the same checkpoints; other training is refused.
+    with pytest.raises(ExperimentError, match='steps: 2 there, 3 now'):
+        command.run(load_experiment(SHIPPED, replaced(small, {'training': {'steps': 3}})), 1)
+    # When the first checkpoint is another one by now, the page says so, and shows what there is.
+    other = load_experiment(SHIPPED, replaced(small, {'start': str(tmp_path / 'other')}))
+    command.report(other)
+    assert 'other settings than the recipe has now: start' in (tmp_path / 'page.md').read_text()
+
+
+@pytest.mark.slow
+def test_a_killed_experiment_goes_on_where_it_was(small, tmp_path, at_once):
+    settings = replaced(small, {
+        'modes': ['label-only'], 'base': False, 'training': {'steps': 60},
+        'asking': {'modes': ['answer']}})
+    path = tmp_path / 'recipe.yaml'
+    path.write_text(yaml.safe_dump(replaced(yaml.safe_load(SHIPPED.read_text()), settings)))
+    recipe = load_experiment(path)
+    command.make_data(recipe, 1, at_once)
+    run = tmp_path / 'work' / 'label-only-0'
+    with subprocess.Popen(
+            [sys.executable, '-m', 'ipt_training.experiment', '--recipe', str(path),
+             '--workers', '1', '--device', 'cpu'], env=os.environ | {'OMP_NUM_THREADS': '1'},
+            stdout=subprocess.DEVNULL) as process:
+        while steps_done(run) < 20 and process.poll() is None:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGKILL)
+    # The worker ends with it, so that nobody else writes here when the next one begins.
+    while _is_open(run / 'train.log'):
+        time.sleep(0.1)
+    assert not json.loads((run / 'train.json').read_text())['finished']
+    assert not (run / 'checkpoint').exists()
+
+    assert command.run(recipe, 1, pool=at_once) == 0
+    _, _, again = (run / 'train.log').read_text().split('train label-only-0')
+    first = int(re.search(r'finetune:.*?(\d+)/60', again)[1])
+    assert 19 <= first < 60
+    assert collect(recipe)['runs']['label-only-0']['asked']
+
+
+def _is_open(path: Path) -> bool:
+    """Tell whether a process has a file open."""
+    for link in Path('/proc').glob('[0-9]*/fd/*'):
+        try:
+            if link.resolve() == path.resolve():
+                return True
+        except OSError:
+            continue
+    return False
