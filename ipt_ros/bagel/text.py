@@ -116,21 +116,55 @@ def generate_text(context: Context, *, max_tokens: int, temperature: float = 0.0
 
 @torch.no_grad()
 def score_each(batch: ContextBatch, texts: Sequence[Sequence[str]]) -> list[list[float]]:
-    """Return `score_texts` of each context of a batch, each with texts of its own."""
-    model, tokenizer = batch.model, batch.model.tokenizer
+    """
+    Return `score_texts` of each context of a batch, each with texts of its own.
+
+    What the texts of a context begin with in common, a long thought for instance, is read once.
+    """
     if len(texts) != len(batch):
         raise InputError(f'score_each: {len(texts)} lists of texts for {len(batch)} contexts')
+    tokenizer = batch.model.tokenizer
+    ids = [[[tokenizer.text_start, *tokenizer.encode(text), tokenizer.text_end] for text in own]
+           for own in texts]
+    shared = [_shared(own) for own in ids]
+    reading = batch.fork()
+    begun = _LogProbs(reading, [own[0][:count] if own else [] for own, count in zip(ids, shared)])
     scores: list[list[float]] = [[] for _ in texts]
     for number in range(max(map(len, texts))):
-        rows = [row for row, own in enumerate(texts) if number < len(own)]
-        ids = [[tokenizer.text_start, *tokenizer.encode(texts[row][number]), tokenizer.text_end]
-               for row in rows]
-        logits = model.logits(batch.select(rows).add_tokens([own[:-1] for own in ids]))
-        logprobs = torch.log_softmax(logits, dim=-1)
-        for row, own, table in zip(rows, ids, logprobs):
-            targets = torch.tensor(own[1:], device=table.device)
-            scores[row].append(float(table[-len(targets):].gather(1, targets[:, None]).sum()))
+        rows = [row for row, own in enumerate(ids) if number < len(own)]
+        ended = _LogProbs(reading.select(rows), [ids[row][number][shared[row]:-1] for row in rows])
+        for place, row in enumerate(rows):
+            following = ids[row][number][1:]
+            scores[row].append(begun.sum(row, following[:shared[row]])
+                               + ended.sum(place, following[shared[row]:]))
     return scores
+
+
+def _shared(texts: Sequence[Sequence[int]]) -> int:
+    """Return with how many equal tokens all texts begin, short of the last but one of any."""
+    count = 0
+    for column in zip(*(ids[:-2] for ids in texts)):
+        if len(set(column)) > 1:
+            break
+        count += 1
+    return count
+
+
+class _LogProbs:
+    """Log-probabilities of what may follow each of the tokens that contexts read."""
+
+    def __init__(self, batch: ContextBatch, ids: Sequence[Sequence[int]]):
+        self._model = batch.model
+        self._hidden = batch.add_tokens(ids) if any(ids) else None
+
+    def sum(self, row: int, following: Sequence[int]) -> float:
+        """Return the sum over the last tokens of a row, given the token after each of them."""
+        if not following:
+            return 0.0
+        # A row at a time: with a large vocabulary, all at once would not fit.
+        logprobs = self._model.logits(self._hidden[row, -len(following):]).log_softmax(-1)
+        targets = torch.tensor(following, device=logprobs.device)
+        return float(logprobs.gather(1, targets[:, None]).sum())
 
 
 def score_texts(context: Context, texts: Sequence[str]) -> list[float]:
