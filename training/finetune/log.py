@@ -2,9 +2,9 @@
 """Losses and speed for TensorBoard, beside the lines of JSON that the loop writes."""
 
 from pathlib import Path
-import time
 from types import TracebackType
 
+from ipt_training.speed import Speed
 import numpy as np
 from torch import Tensor
 from torch.utils.tensorboard import SummaryWriter
@@ -15,13 +15,12 @@ class RunLog:
     Writes a step's losses and the speed of the step before it.
 
     ``first``: the step that the run goes on with; what was written of it and later ones before a
-    kill is struck out.
+    kill is struck out. ``peak``: operations a second of all devices together, see `Speed`.
     """
 
-    def __init__(self, folder: Path, first: int = 0):
+    def __init__(self, folder: Path, first: int = 0, peak: float = 0.0):
         self._writer = SummaryWriter(str(folder), purge_step=first or None)
-        self._last: float | None = None
-        self._work = (0, 0)
+        self._speed = Speed(peak)
 
     def __enter__(self) -> 'RunLog':
         return self
@@ -35,16 +34,10 @@ class RunLog:
         if image is not None:
             self._writer.add_image('imagined', image, step, dataformats='HWC')
 
-    def step(self, step: int, losses: dict[str, Tensor], samples: int,
-             tokens: int) -> dict[str, float]:
-        """Log a step's losses; return samples and tokens a second of the whole step before."""
-        now = time.monotonic()
-        speed = {}
-        if self._last is not None:
-            seconds = max(now - self._last, 1e-9)
-            speed = {'samples_per_s': self._work[0] / seconds,
-                     'tokens_per_s': self._work[1] / seconds}
-        self._last, self._work = now, (samples, tokens)
+    def step(self, step: int, losses: dict[str, Tensor], samples: int, tokens: int,
+             flops: float = 0.0) -> dict[str, float]:
+        """Log a step's losses, and speed by name; return that: of the whole step before."""
+        speed = self._speed.step(samples, tokens, flops)
         for name, value in losses.items():
             self._writer.add_scalar(f'loss/{name}', value.item(), step)
         for name, value in speed.items():
