@@ -9,7 +9,7 @@ from ipt_ros.bagel import fast_dtype
 import torch
 
 # Dense bfloat16 matrix products with sums in float32, in TFLOP/s, from the makers' data sheets
-# (half of what they print for sparse matrices). Names must fit as a whole: laptops' chips are slower.
+# (half of what they print for sparse matrices). Whole names must fit: laptops' chips are slower.
 # Modules of Jetson Orin are not here, for all of them have one name, at any size and clock.
 _TFLOPS = {
     r'(NVIDIA )?GB200': 2500.0,
