@@ -247,8 +247,11 @@ def parameters() -> dict:
 def node(bench, checkpoint, parameters, tmp_path_factory):
     """Run the node, active, in its own process; it must end with exit code 0."""
     log = tmp_path_factory.mktemp('imagination') / 'log'
+    # A busy machine stops the made-up cameras for seconds; no frame of theirs shall be too old for
+    # that, nor ahead of /tf, unless a test means it to be.
     command = node_command('imagination', {
-        'checkpoint': checkpoint, 'autostart': True, 'confidence_samples': 1, **parameters})
+        'checkpoint': checkpoint, 'autostart': True, 'confidence_samples': 1,
+        'max_age': PATIENCE, 'tf_tolerance': 10.0, **parameters})
     with Processes() as processes:
         processes.start('imagination', command, log, environment())
         try:

@@ -45,7 +45,9 @@ def afresh(robot, node):
     robot.activate()
     assert robot.change(Transition.TRANSITION_DEACTIVATE)
     assert robot.change(Transition.TRANSITION_ACTIVATE)
-    return robot
+    yield robot
+    # The frames with which the test ends shall be no other test's.
+    assert robot.change(Transition.TRANSITION_DEACTIVATE)
 
 
 # Frames
@@ -56,7 +58,7 @@ def test_no_frame_yet(afresh):
 
 def test_stale_frames(afresh):
     for camera in afresh.cameras.values():
-        camera.on, camera.age = True, 30.0
+        camera.on, camera.age = True, 1000.0
     response = afresh.ask()
     while response.error_code == ErrorCode.NO_FRAME:
         response = afresh.ask()
@@ -74,9 +76,9 @@ def test_one_camera_silent(afresh):
 def test_cameras_that_are_not_synchronised(afresh):
     for camera in afresh.cameras.values():
         camera.on = True
-    afresh.cameras['left'].age = 0.7
+    # Not stale, but longer than the few frames that the node keeps of the others reach back.
+    afresh.cameras['left'].age = 100.0
     afresh.wait_for_frames()
-    # Once the node has kept frames long enough, old ones of the others would fit: it keeps few.
     response = afresh.ask(cameras=['front', 'left'])
     refused(response, ErrorCode.NOT_SYNCHRONISED, 'slop')
 

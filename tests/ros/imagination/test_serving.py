@@ -180,15 +180,19 @@ def test_an_imagined_map(active):
 # What is published
 
 def test_answers_and_pictures_are_latched(active):
-    sent = active.ask(cameras=['front'], mode='answer').answer
-    heard = listen(active, Answer, 'imagination/answer')
+    response = active.ask(cameras=['front'], mode='answer')
+    assert response.success, response.message
+    sent, heard = response.answer, listen(active, Answer, 'imagination/answer')
     assert heard.question == sent.question and heard.header == sent.header
 
-    view = active.imagine_view(target=pose(3, 0, math.pi / 2)).imagined
+    response = active.imagine_view(target=pose(3, 0, math.pi / 2))
+    assert response.success, response.message
+    view = response.imagined
     assert listen(active, Image, 'imagination/imagined/image').data == view.image.data
     assert listen(active, CameraInfo, 'imagination/imagined/camera_info') == view.camera_info
 
     bev = active.imagine_bev(resolution=0.5)
+    assert bev.success, bev.message
     assert listen(active, Image, 'imagination/imagined/bev').data == bev.imagined.image.data
     assert listen(active, OccupancyGrid, 'imagination/imagined/bev_grid').data == bev.grid.data
 
