@@ -17,6 +17,7 @@ from ipt_ros.spatial.errors import SpatialError
 
 from .evaluation.errors import EvaluationError
 from .evaluation.modes import MODES, Options, ORACLE_INPUTS
+from .evaluation.recommend import recommend
 from .evaluation.run import BATCH, evaluate, Plan, REFERENCE_SIZE
 from .evaluation.sources import data_tasks
 from .evaluation.tables import share, share_range
@@ -46,6 +47,9 @@ def build_parser(prog: str = 'ipt evaluate') -> argparse.ArgumentParser:
     add_options(parser)
     parser.add_argument('--out', type=Path, default=Path('eval_out'),
                         help='folder of results (default: %(default)s)')
+    parser.add_argument('--recommend', action='store_true',
+                        help='write into the checkpoint folder which of the modes answer and '
+                             'imagine was better at each task: what auto stands for on a robot')
     return parser
 
 
@@ -124,9 +128,12 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         results = evaluate(plan_from(parser, options, options.checkpoint), options.out,
                            options.scenes)
+        recommended = recommend(options.checkpoint, results) if options.recommend else None
     except (BagelError, StoreError, SpatialError, EvaluationError) as error:
         parser.exit(1, f'ipt evaluate: {error}\n')
     print(table(results))
+    if recommended is not None:
+        print(f'wrote {recommended}')
     print(f'wrote {options.out / "results.json"}; for a web page: ipt report {options.out}')
     return 0
 

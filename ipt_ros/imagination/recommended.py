@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-What a checkpoint's folder says it is best at: `recommended.json`, written after an evaluation.
+What a checkpoint is best at: `recommended.json` of `ipt evaluate --recommend` in its folder.
 
     {"fingerprint": "0123456789abcdef",
      "auto_mode": {"pet": "imagine", "pt": "answer"},
@@ -9,11 +9,8 @@ What a checkpoint's folder says it is best at: `recommended.json`, written after
 The fingerprint is that of the weights that were evaluated: what is said of others does not count.
 """
 
-from collections.abc import Mapping
 import json
-import os
-from pathlib import Path
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING
 
 from ipt_ros.imagination.data import MODES, TASK_NAMES
 
@@ -29,8 +26,8 @@ def recommended_modes(source: 'Source') -> dict[str, str]:
     for a damaged file.
     """
     from ipt_ros.bagel import CheckpointError
-    from ipt_ros.bagel.source import mark
-    path = _path(source)
+    from ipt_ros.bagel.source import mark, RECOMMENDED
+    path = (source.adapter.folder if source.adapter else source.folder) / RECOMMENDED
     if not path.exists():
         return {}
     try:
@@ -46,19 +43,3 @@ def recommended_modes(source: 'Source') -> dict[str, str]:
                 f"{path}: auto_mode: '{task}' is '{mode}'; expected {', '.join(MODES[1:])} for "
                 f"{', '.join(TASK_NAMES[1:])}")
     return modes if fingerprint == mark(source) else {}
-
-
-def recommend(source: 'Source', modes: Mapping[str, str], measured: Mapping[str, Any]) -> None:
-    """Write what a checkpoint recommends: the mode by task, and the numbers that say so."""
-    from ipt_ros.bagel.source import mark
-    path = _path(source)
-    draft = path.with_name(f'{path.name}.tmp')
-    draft.write_text(json.dumps({
-        'fingerprint': mark(source), 'auto_mode': dict(modes), 'measured': dict(measured),
-    }, indent=1) + '\n', encoding='utf-8')
-    os.replace(draft, path)
-
-
-def _path(source: 'Source') -> Path:
-    from ipt_ros.bagel.source import RECOMMENDED
-    return (source.folder if source.adapter is None else source.adapter.folder) / RECOMMENDED

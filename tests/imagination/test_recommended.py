@@ -4,9 +4,9 @@
 import json
 
 from ipt_ros.bagel import CheckpointError
-from ipt_ros.bagel.source import find, RECOMMENDED
+from ipt_ros.bagel.source import find, mark, RECOMMENDED
 from ipt_ros.imagination import AskRequest, AUTO_MODE, Imagination, Options
-from ipt_ros.imagination.recommended import recommend, recommended_modes
+from ipt_ros.imagination.recommended import recommended_modes
 import pytest
 
 
@@ -14,6 +14,11 @@ import pytest
 def folder(model, tmp_path):
     model.save_checkpoint(tmp_path / 'tiny')
     return tmp_path / 'tiny'
+
+
+def recommend(folder, **modes):
+    (folder / RECOMMENDED).write_text(json.dumps(
+        {'fingerprint': mark(find(folder)), 'auto_mode': modes}))
 
 
 def mode_of(door, views, task) -> str:
@@ -30,7 +35,7 @@ def test_what_nobody_says_is_the_usual_mode(folder, views):
 
 
 def test_a_checkpoint_recommends_and_the_user_decides(folder, views):
-    recommend(find(folder), {'pet': 'answer', 'mvc': 'answer'}, {})
+    recommend(folder, pet='answer', mvc='answer')
     door = Imagination.from_checkpoint(
         folder, 'cpu', options=Options(auto_mode={'pet': '', 'mvc': 'imagine', 'free': ''}))
     assert {task: mode_of(door, views, task) for task in ('pet', 'mvc', 'free')} == {
@@ -40,7 +45,7 @@ def test_a_checkpoint_recommends_and_the_user_decides(folder, views):
 
 
 def test_what_is_said_of_other_weights_does_not_count(folder, model):
-    recommend(find(folder), {'pet': 'answer'}, {})
+    recommend(folder, pet='answer')
     tensors = model.state_dict()
     before = tensors['llm2vae.bias'][0].item()
     try:
@@ -53,9 +58,9 @@ def test_what_is_said_of_other_weights_does_not_count(folder, model):
 
 def test_an_adapter_speaks_for_itself(folder, write_adapter, tmp_path):
     adapter = write_adapter(folder, tmp_path / 'adapter')
-    recommend(find(folder), {'pet': 'answer'}, {})
+    recommend(folder, pet='answer')
     assert recommended_modes(find(adapter)) == {}
-    recommend(find(adapter), {'mvc': 'answer'}, {})
+    recommend(adapter, mvc='answer')
     assert recommended_modes(find(adapter)) == {'mvc': 'answer'}
     assert recommended_modes(find(folder)) == {'pet': 'answer'}
 
