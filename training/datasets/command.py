@@ -13,6 +13,7 @@ from ipt_ros.spatial import TASKS
 from ipt_sim import BACKENDS, load_randomization, RandomizationError, SimulatorError
 from ipt_training.datasets.build import build, BuildError, Plan, SHARD_SIZE
 from ipt_training.datasets.card import CARD, summary
+from ipt_training.datasets.mode_rows import mode_folder, PROMPTS, write_mode_rows
 from ipt_training.datasets.options_file import load_options
 from ipt_training.datasets.published import LAYOUTS
 from ipt_training.datasets.reading import list_shards, sample
@@ -76,7 +77,11 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     add('--options', type=Path, metavar='YAML',
         help='how examples are made: settings of ipt_training.examples.ExampleOptions, such as '
              'sizes in pixels; config/examples_large.yaml has those of 7B models')
-    add('--variants', default='', help='comma between (default: those of each task)')
+    add('--variants', default='',
+        help='comma between, or all (default: those that the nano checkpoint is trained on)')
+    add('--modes', default='',
+        help=f'comma between, of {",".join(PROMPTS)}: write their rows, too, for other trainers, '
+             'each to a folder of its own beside the data set')
     shares = ','.join(str(SHARES[split]) for split in SPLITS)
     add('--shares', default=shares,
         help=f'of the scenes for {", ".join(SPLITS)} (default: %(default)s)')
@@ -106,6 +111,10 @@ def _build(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if unknown:
         parser.error(f'unknown tasks {unknown}; '
                      f'{"recordings give" if options.bags else "there are"}: {", ".join(known)}')
+    modes = tuple(dict.fromkeys(filter(None, options.modes.split(','))))
+    if not set(modes) <= set(PROMPTS):
+        parser.error(f'modes are {", ".join(PROMPTS)} (ipt is the data set itself); got '
+                     f'{options.modes}')
     if options.n is None and not options.bags:
         parser.error('say how many examples to make with --n')
     for name, least in (('n', len(tasks)), ('seed', 0), ('workers', 1), ('shard_size', 1)):
@@ -137,18 +146,27 @@ def _build(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     card = build(plan, options.out, options.workers, about)
     print(summary(card))
     print(f'wrote {options.out / CARD}')
-    return 1 if card['problems'] else 0
+    complete = not card['problems']
+    for mode in modes:
+        left_out = write_mode_rows(options.out, card['recipe'], mode)
+        print(f'wrote {left_out.pop("rows")} rows to {mode_folder(options.out, mode)}')
+        for reason, number in left_out.items():
+            print(f'{mode}: {number} rows left out, {reason}')
+        complete = complete and not left_out
+    return 0 if complete else 1
 
 
 def with_variants(made: ExampleOptions, tasks: Sequence[str], names: str) -> ExampleOptions:
     """
     Return options with the named variants (comma between) for the tasks that have them.
 
-    Tasks of which none is named keep theirs. Raise ValueError for a name that no task has, or
-    whose task has no choice.
+    Tasks of which none is named keep theirs; 'all' names every one. Raise ValueError for a name
+    that no task has, or whose task has no choice.
     """
     asked = [name for name in names.split(',') if name]
     there = {task: TASKS[task].variants for task in tasks}
+    if asked == ['all']:
+        asked = [name for task in tasks for name in there[task]]
     for name in asked:
         owners = [task for task in tasks if name in there[task]]
         if not owners:

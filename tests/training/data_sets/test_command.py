@@ -101,6 +101,7 @@ def test_the_card_counts_what_is_on_disk(small):
     (['--n', '4', '--shares', '0.5,0.2'], 'one share for each'),
     (['--n', '4', '--shares', 'all'], 'could not convert'),
     (['--n', '4', '--variants', 'sideways'], "no variant 'sideways'; there are pet: no_arrow"),
+    (['--n', '4', '--modes', 'ipt'], 'modes are label-only, answer-only, text-cot'),
     (['--n', '4', '--backend', 'chess'], 'invalid choice'),
     (['--from', '.', '--randomization', 'a.yaml'], 'randomization belongs to a simulator'),
 ])
@@ -171,6 +172,9 @@ def test_variants_go_to_the_tasks_that_have_them():
     assert with_variants(ExampleOptions(), ('pet',), '') == ExampleOptions()
     both = with_variants(ExampleOptions(), ('pet', 'mvc'), 'with_arrow,no_arrow')
     assert both.pet_variants == ('no_arrow', 'with_arrow')
+    every = with_variants(ExampleOptions(), ('pet', 'pt', 'mvc'), 'all')
+    assert every.pet_variants == TASKS['pet'].variants
+    assert every.pt_variants == TASKS['pt'].variants
 
 
 class Seen(HTMLParser):
