@@ -11,7 +11,7 @@ not valid JSON.
 from dataclasses import asdict, dataclass, field, fields, is_dataclass, replace
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from .errors import ConfigError
 
@@ -148,6 +148,8 @@ class BagelConfig:
     timestep_shift: float = 1.0
     vae_transform: ResizeRule = ResizeRule(1024, 512, 16)
     vit_transform: ResizeRule = ResizeRule(980, 224, 14)
+    # Of imagined images, before the encoder sees them, too; None: those of `vae_transform`.
+    imagined_transform: ResizeRule | None = None
     # Several input images are shrunk to this longest side first; None leaves them alone.
     multi_image_max: int | None = 512
     sampling: Sampling = field(default_factory=Sampling)
@@ -169,8 +171,9 @@ class BagelConfig:
         for name, rule, stride in (
             ('vae_transform', self.vae_transform, self.latent_stride),
             ('vit_transform', self.vit_transform, self.vit.patch_size),
+            ('imagined_transform', self.imagined_transform, self.latent_stride),
         ):
-            if rule.stride % stride:
+            if rule is not None and rule.stride % stride:
                 raise ConfigError(
                     f'{name}.stride {rule.stride} must be a multiple of the patch, {stride} px')
 
@@ -183,6 +186,10 @@ class BagelConfig:
     def latent_dim(self) -> int:
         """Numbers in a generation token."""
         return self.latent_patch_size ** 2 * self.vae.z_channels
+
+    def latent_rule(self, imagined: bool) -> ResizeRule:
+        """Return the rule for images that are read as latents: given ones, or imagined ones."""
+        return imagined and self.imagined_transform or self.vae_transform
 
     @classmethod
     def from_folder(cls, folder: str | Path, **overrides: Any) -> 'BagelConfig':
@@ -228,8 +235,10 @@ def from_dict(cls: type, values: Any) -> Any:
         raise ConfigError(f'{cls.__name__}: unknown settings {unknown}; known: {sorted(by_name)}')
     built = {}
     for name, value in values.items():
-        if is_dataclass(by_name[name].type):
-            value = from_dict(by_name[name].type, value)
+        kind = by_name[name].type
+        nested = [one for one in (kind, *get_args(kind)) if is_dataclass(one)]
+        if nested and (value is not None or nested == [kind]):
+            value = from_dict(nested[0], value)
         elif isinstance(value, list):
             value = tuple(value)
         built[name] = value

@@ -71,6 +71,11 @@ class ContextBatch:
         return cls._of([(batch, row) for batch in batches for row in range(len(batch))],
                        Cache.join([batch.cache for batch in batches]))
 
+    def must_match(self, count: int, what: str) -> None:
+        """Raise InputError unless there are so many contexts."""
+        if count != len(self):
+            raise InputError(f'{count} {what} for {len(self)} contexts; expected one for each')
+
     @classmethod
     def _of(cls, rows: Sequence[tuple['ContextBatch', int]], cache: Cache) -> 'ContextBatch':
         new = object.__new__(cls)
@@ -86,15 +91,16 @@ class ContextBatch:
         self.add_tokens([[tokenizer.text_start, *tokenizer.encode(text), tokenizer.text_end]
                          for text in texts])
 
-    def add_images(self, images: Sequence[np.ndarray], vit: bool = True, vae: bool = True) -> None:
+    def add_images(self, images: Sequence[np.ndarray], vit: bool = True, vae: bool = True,
+                   imagined: bool = False) -> None:
         """
         Read an image each, uint8 (height, width, 3 or 4), any size that all share.
 
         `vae` reads its latents (what imagining starts from), `vit` its encoder features (what
-        answering needs). Raises InputError.
+        answering needs). Imagined images have a size of their own. Raises InputError.
         """
         config = self.model.config
-        images = [fit(check_image(image), config.vae_transform) for image in images]
+        images = [fit(check_image(image), config.latent_rule(imagined)) for image in images]
         sizes = sorted({image.shape[:2] for image in images})
         if len(sizes) > 1:
             raise InputError(f'images to be read together must come to one size, got {sizes} '
@@ -113,7 +119,7 @@ class ContextBatch:
         Returns decoded rows (contexts, n, dim), n being the most ids that a context got, aligned
         at their ends: what decides the token after a text is the last row. Raises InputError.
         """
-        self._check(ids)
+        self.must_match(len(ids), 'texts')
         counts, device = [len(own) for own in ids], self.model.device
         most = max(counts)
         limit = self.model.config.llm.max_position_embeddings
@@ -142,7 +148,7 @@ class ContextBatch:
     @torch.no_grad()
     def add_latents(self, latents: Tensor) -> None:
         """Read clean latents (contexts, z, h, w)."""
-        self._check(latents)
+        self.must_match(len(latents), 'images')
         config = self.model.config
         patch = config.latent_patch_size
         grid = latents.shape[2] // patch, latents.shape[3] // patch
@@ -154,7 +160,7 @@ class ContextBatch:
     @torch.no_grad()
     def add_vits(self, pixels: Tensor) -> None:
         """Read encoder features of pixels (contexts, 3, h, w) in -1..1, sides of whole patches."""
-        self._check(pixels)
+        self.must_match(len(pixels), 'images')
         config = self.model.config
         patch = config.vit.patch_size
         grid = pixels.shape[2] // patch, pixels.shape[3] // patch
@@ -176,11 +182,6 @@ class ContextBatch:
         embedded = self.model.embed_latents(rows, t, cells).to(start.dtype)
         streams = {UND: torch.cat([start, end], dim=1), GEN: embedded}
         return self._decode(streams, self._still(rows.shape[1]))
-
-    def _check(self, given: Sequence) -> None:
-        if len(given) != len(self):
-            raise InputError(f'{len(given)} things to read for {len(self)} contexts; expected one '
-                             'for each')
 
     def _frame(self) -> tuple[Tensor, Tensor]:
         """Embed the tokens before and after an image, (contexts, 1, dim) each."""
@@ -289,9 +290,10 @@ class Context:
         """Read a text; see `ContextBatch.add_texts`."""
         self.batch.add_texts([text])
 
-    def add_image(self, image: np.ndarray, vit: bool = True, vae: bool = True) -> None:
+    def add_image(self, image: np.ndarray, vit: bool = True, vae: bool = True,
+                  imagined: bool = False) -> None:
         """Read an image; see `ContextBatch.add_images`. Raises InputError."""
-        self.batch.add_images([image], vit=vit, vae=vae)
+        self.batch.add_images([image], vit=vit, vae=vae, imagined=imagined)
 
     def add_tokens(self, ids: Sequence[int]) -> Tensor:
         """Read token ids as they are; return decoded rows (n, dim). Raises InputError."""

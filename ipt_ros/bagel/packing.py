@@ -55,7 +55,8 @@ class ImageSegment:
 
     With `noised`, a noised latent copy comes first, which the model learns to denoise and which
     nothing else sees; the clean copies after it are conditions that dropout may leave out.
-    `image` is uint8 (height, width, 3); `latent` (z, h, w), if given, saves encoding it.
+    `imagined` images take the size of imagined ones; noised ones always do. `image` is uint8
+    (height, width, 3); `latent` (z, h, w), if given, saves encoding it.
     """
 
     image: np.ndarray | None = None
@@ -64,6 +65,11 @@ class ImageSegment:
     noised: bool = False
     branch: int = 0
     latent: Tensor | None = None
+    imagined: bool = False
+
+    @property
+    def takes_imagined_size(self) -> bool:
+        return self.noised or self.imagined
 
 
 Segment = TextSegment | ImageSegment
@@ -238,6 +244,8 @@ class _Packer:
     def _image(self, segment: ImageSegment, where: tuple[int, int],
                position: int) -> tuple[list[_Piece], int]:
         image = None if segment.image is None else check_image(segment.image)
+        if image is not None and segment.takes_imagined_size and self.config.imagined_transform:
+            image = fit(image, self.config.imagined_transform)  # so that the encoder sees no more
         pieces = []
         latent = None
         if segment.noised or segment.vae:
@@ -262,7 +270,8 @@ class _Packer:
         if image is None or self.vae is None:
             raise InputError(f'sample {where[0]}, segment {where[1]}: an image without a latent '
                              'needs its pixels, and pack() the vae')
-        return self.vae.encode_image(fit(image, self.config.vae_transform)).cpu()
+        rule = self.config.latent_rule(segment.takes_imagined_size)
+        return self.vae.encode_image(fit(image, rule)).cpu()
 
     def _latent_piece(self, latent: Tensor, segment: ImageSegment, where: tuple[int, int],
                       position: int, noised: bool) -> _Piece:

@@ -17,7 +17,7 @@ from .config import Sampling
 from .context import Context, ContextBatch
 from .errors import InputError
 from .flow import of_one, OnBatchStep, OnStep, sample_images
-from .images import check_image, fit, shrink
+from .images import check_image, fit, fitted_size, shrink
 from .text import generate_texts
 
 IMAGINE = '<image_start>'
@@ -133,7 +133,10 @@ def read_prompts(model, *, system: str, images: Sequence[Sequence[np.ndarray]],
     if mode == 'imagine':
         image_free.add_texts(questions)
     report(len(steps) + 1)
-    size = fit(steps[-1][0], model.config.vae_transform).shape[:2] if steps else None
+    size = None
+    if steps:
+        size = fit(steps[-1][0], model.config.vae_transform).shape[:2]
+        size = fitted_size(size, model.config.latent_rule(imagined=True))
     return PromptBatch(context, text_free, image_free, size)
 
 
@@ -210,7 +213,7 @@ def reason_together(prompts: PromptBatch, *, mode: str, seeds: Sequence[int],
         drawn = imagine_together(
             prompts, sampling, seeds=[seeds[index] + len(images[index]) for index in going],
             on_step=on_event and on_step)
-        prompts.context.add_images(drawn)
+        prompts.context.add_images(drawn, imagined=True)
         for index, image in zip(going, drawn):
             images[index].append(image)
         lap(['imagine'] * len(going))

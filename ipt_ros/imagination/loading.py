@@ -82,7 +82,8 @@ def try_out(model: Bagel) -> None:
         raise BagelError(f'NaN or infinity in {", ".join(bad[:LISTED])}{more}')
     grey = np.full((64, 64, 3), 127, np.uint8)
     prompt = read_prompt(model, system='', images=[grey], question='?', mode='imagine')
-    prompt.context.add_image(imagine(prompt, replace(model.config.sampling, steps=2)))
+    drawn = imagine(prompt, replace(model.config.sampling, steps=2))
+    prompt.context.add_image(drawn, imagined=True)
     if not np.isfinite(score_texts(prompt.context, ['A', 'B'])).all():
         raise BagelError('NaN or infinity in the answer to a trial question')
 

@@ -58,6 +58,7 @@ def test_invalid_config_json_does_not_matter(golden, tmp_path):
     lambda: BagelConfig(vae=VaeConfig(ch_mult=(2, 4))),
     lambda: BagelConfig(vae_transform=ResizeRule(64, 32, 8)),
     lambda: BagelConfig(vit_transform=ResizeRule(64, 32, 8)),
+    lambda: BagelConfig(imagined_transform=ResizeRule(64, 64, 8)),
     lambda: Guidance(renorm='none'),
 ])
 def test_sizes_that_do_not_fit_are_refused(make):
@@ -75,3 +76,14 @@ def test_what_makes_no_network_imports_no_library_of_networks():
     code = 'import sys, ipt_ros.bagel; print({"transformers", "diffusers"} & set(sys.modules))'
     done = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == 'set()'
+
+
+def test_a_size_of_imagined_images_is_kept_and_none_is_none(golden, tmp_path):
+    plain = golden.config
+    assert plain.latent_rule(imagined=True) == plain.vae_transform
+    small = plain.replace(imagined_transform=ResizeRule(16, 16, 8))
+    for config in (plain, small):
+        config.save(tmp_path)
+        assert BagelConfig.from_folder(tmp_path) == config
+    assert small.latent_rule(imagined=True) == ResizeRule(16, 16, 8)
+    assert small.latent_rule(imagined=False) == plain.vae_transform

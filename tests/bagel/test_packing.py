@@ -6,11 +6,13 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from ipt_ros.bagel import (
+    Bagel,
     Context,
     Dropout,
     ImageSegment,
     InputError,
     pack,
+    ResizeRule,
     score_texts,
     TextSegment,
 )
@@ -101,6 +103,20 @@ def test_training_sees_what_inference_sees(model, images):
     context.add_image(images[1])
     context.add_text('How many?')
     sample = [ImageSegment(images[1]), TextSegment('How many?'), TextSegment('three', loss=True)]
+    loss, _ = losses(model, [sample])
+    assert -loss.ce_tokens.sum().item() == pytest.approx(score_texts(context, ['three'])[0],
+                                                         rel=1e-4)
+
+
+def test_an_imagined_image_of_its_own_size_is_seen_alike_in_training_and_inference(
+        golden_folder, golden, images):
+    config = golden.config.replace(imagined_transform=ResizeRule(16, 16, 8))
+    model = Bagel.from_checkpoint(golden_folder, config=config)
+    context = Context(model)
+    context.add_image(images[0])
+    context.add_image(images[1], imagined=True)
+    sample = [ImageSegment(images[0]), ImageSegment(images[1], imagined=True),
+              TextSegment('three', loss=True)]
     loss, _ = losses(model, [sample])
     assert -loss.ce_tokens.sum().item() == pytest.approx(score_texts(context, ['three'])[0],
                                                          rel=1e-4)
@@ -214,7 +230,6 @@ def test_no_samples(model):
 
 def test_a_step_learns(golden, model, images):
     """A few steps on one sample bring both of its losses down."""
-    from ipt_ros.bagel import Bagel
     fresh = Bagel.from_config(golden.config, model.tokenizer, seed=0)
     batch = pack([[ImageSegment(images[0]), TextSegment('q'),
                    ImageSegment(images[1], noised=True), TextSegment('answer', loss=True)]],

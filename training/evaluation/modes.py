@@ -126,7 +126,7 @@ def ask_together(model: Bagel, asked: Sequence[tuple[Example, Question]], mode: 
         mode='imagine' if mode in READING_LATENTS else 'answer')
     if oracle:
         prompts.context.add_texts([before_image_text(example.think) for example, _ in asked])
-        prompts.context.add_images([example.target for example, _ in asked],
+        prompts.context.add_images([example.target for example, _ in asked], imagined=True,
                                    vit='vit' in options.oracle_input)
     owners = [row for row, own in enumerate(seeds) for _ in own]
     prompts = prompts.select(owners)

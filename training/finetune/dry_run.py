@@ -10,7 +10,7 @@ from ipt_training.finetune.batches import samples_of
 from ipt_training.finetune.index import make_index
 from ipt_training.finetune.recipe import FinetuneRecipe
 from ipt_training.finetune.rows import Rows
-from ipt_training.finetune.samples import training_config
+from ipt_training.finetune.samples import checkpoint_config, training_config
 from ipt_training.finetune.train import describe_plan, make_plan
 from ipt_training.finetune.trainee import prepare
 from ipt_training.memory import adamw_memory, GIB, Memory
@@ -23,7 +23,7 @@ _ROWS = 512  # read for the plan: of a large data set a part says enough
 def dry_run(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print) -> Path:
     """Say all of it, write the picture into the work folder and return its path."""
     start = Path(recipe.start)
-    base = BagelConfig.from_folder(start)
+    base = checkpoint_config(BagelConfig.from_folder(start), recipe.format)
     tokenizer = Tokenizer.from_folder(start)
     config = training_config(base, recipe.format)
     rows = Rows(recipe.data.paths, recipe.data.layout, recipe.data.split)

@@ -57,13 +57,16 @@ class FormatSettings:
     ``label_prompt``: 'think' (published) or 'answer-only', the system prompt of label-only mode.
     ``order``: 'prompt-first' as in inference, or 'images-first' as published, which also makes one
     condition of prompt and question. ``vit_max_side`` (pixels): in place of the checkpoint's own,
-    0 to keep it. ``noised_copies``: of the target a sample.
+    0 to keep it. ``noised_copies``: of the target a sample. ``imagined_side`` (pixels): the
+    longest side of imagined images, apart from the size of inputs, which the finished checkpoint
+    then imagines at, too; 0 to keep it.
     """
 
     label_prompt: str = 'think'
     order: str = 'prompt-first'
     vit_max_side: int = 0
     noised_copies: int = 1
+    imagined_side: int = 0
 
 
 @dataclass(frozen=True)
@@ -187,6 +190,10 @@ def _check(recipe: FinetuneRecipe) -> None:
             ('parallel.replicas', recipe.parallel.replicas)):
         if not isinstance(value, int) or value < 1:
             raise ValueError(f'{name} is {value!r}; give a whole number from 1 on')
+    for name, value in (('format.imagined_side', recipe.format.imagined_side),
+                        ('format.vit_max_side', recipe.format.vit_max_side)):
+        if not isinstance(value, int) or value < 0:
+            raise ValueError(f'{name} is {value!r}; give a whole number of pixels, 0 for none')
     if recipe.packing.sample_tokens > recipe.packing.batch_tokens:
         raise ValueError(
             f'packing.sample_tokens ({recipe.packing.sample_tokens}) is more than a whole batch '

@@ -15,7 +15,7 @@ kind        prompt       input images  target texts and images
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ipt_ros.bagel import BagelConfig, ImageSegment, TextSegment, Tokenizer
+from ipt_ros.bagel import BagelConfig, ImageSegment, ResizeRule, TextSegment, Tokenizer
 from ipt_ros.bagel.images import fitted_size, shrink
 from ipt_ros.bagel.packing import Segment
 from ipt_ros.spatial import Example, Question
@@ -28,6 +28,7 @@ from ipt_ros.spatial.prompts import (
     reasoned_text,
     THINK_PROMPT,
 )
+from ipt_training.finetune.errors import FinetuneError
 from ipt_training.finetune.recipe import FormatSettings
 import numpy as np
 
@@ -42,6 +43,27 @@ KINDS = {
 
 class UnfitError(ValueError):
     """An example lacks what a kind of sample needs; the message is short, to count by."""
+
+
+def checkpoint_config(config: BagelConfig, settings: FormatSettings) -> BagelConfig:
+    """
+    Return the configuration of the finished checkpoint, which imagines at the trained size.
+
+    Raises FinetuneError for a size that latents cannot have.
+    """
+    side = settings.imagined_side
+    if not side:
+        return config
+    stride, most = config.latent_stride, config.latent_stride * config.max_latent_size
+    if side % stride or side > most:
+        raise FinetuneError(
+            f'format.imagined_side is {side}: this checkpoint can imagine sides of multiples of '
+            f'{stride} pixels, up to {most}')
+    rule = ResizeRule(side, side, stride)
+    sampling = config.sampling
+    if sampling.image_size:
+        sampling = replace(sampling, image_size=fitted_size(sampling.image_size, rule))
+    return replace(config, imagined_transform=rule, sampling=sampling)
 
 
 def training_config(config: BagelConfig, settings: FormatSettings) -> BagelConfig:
@@ -122,7 +144,7 @@ def build_sample(kind: str, example: Example, texts: dict[int, list[str]],
             extra = ImageSegment(example.target, vae=False, vit=False, noised=True, branch=branch)
             segments += [extra] * (settings.noised_copies - 1)
         segments += [
-            ImageSegment(example.target, noised=draws, branch=branch),
+            ImageSegment(example.target, noised=draws, imagined=True, branch=branch),
             TextSegment(after[0], loss=True, branch=branch),
         ]
     return segments
@@ -136,8 +158,11 @@ def count_tokens(segments: Sequence[Segment], config: BagelConfig, tokenizer: To
             count += len(tokenizer.encode(segment.text)) + 2
             continue
         size = segment.image.shape[:2]
+        if segment.takes_imagined_size and config.imagined_transform:
+            size = fitted_size(size, config.imagined_transform)
         copies = segment.noised + segment.vae
-        count += copies * _cells(size, config.vae_transform, config.latent_stride)
+        rule = config.latent_rule(segment.takes_imagined_size)
+        count += copies * _cells(size, rule, config.latent_stride)
         count += segment.vit * _cells(size, config.vit_transform, config.vit.patch_size)
     return count
 

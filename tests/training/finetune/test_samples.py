@@ -6,9 +6,11 @@ from dataclasses import replace
 from ipt_ros.bagel import ImageSegment, pack, TextSegment
 from ipt_ros.spatial import Question
 from ipt_ros.spatial.prompts import ANSWER_ONLY_PROMPT, THINK_PROMPT
+from ipt_training.finetune.errors import FinetuneError
 from ipt_training.finetune.recipe import FormatSettings
 from ipt_training.finetune.samples import (
     build_sample,
+    checkpoint_config,
     count_tokens,
     fit_questions,
     training_config,
@@ -88,6 +90,29 @@ def test_a_smaller_vit_limit_makes_shorter_samples_only_in_training(model, make_
     settings = FormatSettings(vit_max_side=28)
     config = training_config(model.config, settings)
     assert config.vit_transform.max_side == 28 != model.config.vit_transform.max_side
+
+
+def test_the_imagined_image_has_a_size_of_its_own(model, make_examples):
+    """Latent size as in the paper's ablation: fewer tokens to imagine, inputs as they were."""
+    settings = FormatSettings(imagined_side=16)
+    config = checkpoint_config(model.config, settings)
+    # Two questions: the second branch has a clean copy only.
+    segments = sample('ipt', make_examples(0), config, settings)
+    small = pack([segments], config, model.tokenizer, vae=model.vae)
+    full = pack([segments], model.config, model.tokenizer, vae=model.vae)
+    cells = (16 // config.latent_stride)**2
+    given = len(pack([segments[:2]], config, model.tokenizer, vae=model.vae).latents)
+    assert len(small.noised) == cells < len(full.noised)
+    assert len(small.latents) == given + 3 * cells
+    assert count_tokens(segments, config, model.tokenizer) == small.tokens
+    assert config.sampling.image_size == (16, 16)
+    assert config.vae_transform == model.config.vae_transform
+
+
+@pytest.mark.parametrize('side', [20, 4096])
+def test_a_size_that_latents_cannot_have_is_refused(model, side):
+    with pytest.raises(FinetuneError, match=f'imagined_side is {side}.*multiples of 8'):
+        checkpoint_config(model.config, FormatSettings(imagined_side=side))
 
 
 @pytest.mark.parametrize(('kind', 'change', 'reason'), [
