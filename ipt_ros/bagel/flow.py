@@ -84,12 +84,10 @@ def sample_latents(batch: ContextBatch, *, size: tuple[int, int], steps: int, sh
     if min(grid) < 1 or any(side % config.latent_stride for side in size):
         raise InputError(f'an imagined image must have sides that are multiples of '
                          f'{config.latent_stride} px, got {size[0]}x{size[1]}')
-    given = len(seeds) if noise is None else len(noise)
-    for name, other in (('seeds or noises', given), ('contexts without text', text_free),
-                        ('contexts without images', image_free)):
-        count = other if isinstance(other, int) or other is None else len(other)
-        if count is not None and count != len(batch):
-            raise InputError(f'{count} {name} for {len(batch)} contexts; expected one for each')
+    batch.must_match(len(seeds if noise is None else noise), 'seeds or noises')
+    for branch in (text_free, image_free):
+        if branch is not None:
+            batch.must_match(len(branch), 'contexts to compare with')
     cells = grid_positions(grid, config.max_latent_size, 'imagined image').to(model.device)
     if noise is None:
         # Drawn on the CPU: the same seed gives the same noise on every device.

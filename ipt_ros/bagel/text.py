@@ -5,9 +5,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from .context import Context, ContextBatch
 from .errors import InputError
+from .tokenizer import Tokenizer
 
 
 @dataclass(frozen=True)
@@ -26,18 +28,46 @@ class TextResult:
 
 
 class _Writing:
-    """One text while it is written."""
+    """A text while it is written; `following` has the ids to be read next, none at its end."""
 
-    def __init__(self, seed: int, room: int):
-        self.generator = torch.Generator().manual_seed(seed)
-        self.room = room
-        self.tokens: list[int] = []
-        self.logprobs: list[float] = []
-        self.finished = False
+    def __init__(self, tokenizer: Tokenizer, seed: int, room: int, temperature: float,
+                 stop: Sequence[str]):
+        self._tokenizer, self._room, self._stop = tokenizer, room, stop
+        # A token is at least one byte, so a stop string lies within its last so many tokens.
+        self._reach = max((len(s.encode()) for s in stop), default=0)
+        self._temperature = temperature
+        self._generator = torch.Generator().manual_seed(seed)
+        self._tokens: list[int] = []
+        self._logprobs: list[float] = []
+        self._finished = False
+        self.following = [tokenizer.text_start]
 
     @property
-    def goes_on(self) -> bool:
-        return not self.finished and len(self.tokens) < self.room
+    def text(self) -> str:
+        return self._tokenizer.decode(self._tokens)
+
+    @property
+    def result(self) -> TextResult:
+        return TextResult(self.text, self._tokens, self._logprobs, self._finished)
+
+    def choose(self, logits: Tensor) -> bool:
+        """Draw the next token by its logits (vocab,); tell whether it belongs to the text."""
+        if self._temperature > 0:
+            chances = torch.softmax(logits / self._temperature, dim=-1)
+            token = int(torch.multinomial(chances, 1, generator=self._generator))
+        else:
+            token = int(logits.argmax())
+        if token == self._tokenizer.text_end:
+            self._finished, self.following = True, []
+            return False
+        self._tokens.append(token)
+        self._logprobs.append(float(torch.log_softmax(logits, dim=-1)[token]))
+        if self._reach:
+            tail = self._tokenizer.decode(self._tokens[-self._reach:])
+            self._finished = any(s in tail for s in self._stop)
+        ended = self._finished or len(self._tokens) >= self._room
+        self.following = [] if ended else [token]
+        return True
 
 
 @torch.no_grad()
@@ -52,51 +82,24 @@ def generate_texts(batch: ContextBatch, *, max_tokens: int, seeds: Sequence[int]
     if max_tokens < 1 or temperature < 0:
         raise InputError(f'generate_text: max_tokens must be at least 1 and temperature at least '
                          f'0, got {max_tokens} and {temperature}')
-    if len(seeds) != len(batch):
-        raise InputError(f'generate_texts: {len(seeds)} seeds for {len(batch)} contexts')
-    model, tokenizer = batch.model, batch.model.tokenizer
-    # A token is at least one byte, so a stop string lies within its last so many tokens.
-    reach = max((len(s.encode()) for s in stop), default=0)
+    batch.must_match(len(seeds), 'seeds')
+    model = batch.model
     # At the end of the model's positions a text is cut off, like one at max_tokens.
     limit = model.config.llm.max_position_embeddings - 1
-    texts = [_Writing(seed, max(1, min(max_tokens, limit - position)))
-             for seed, position in zip(seeds, batch.positions)]
-    # Which text each row of `context` belongs to.
-    context, rows = batch.fork(), list(range(len(batch)))
-    following = [[tokenizer.text_start] for _ in texts]
-    while any(text.goes_on for text in texts):
-        live = [index for index in rows if texts[index].goes_on]
+    texts = [
+        _Writing(model.tokenizer, seed, max(1, min(max_tokens, limit - position)), temperature,
+                 stop) for seed, position in zip(seeds, batch.positions)]
+    writing, rows = batch.fork(), list(range(len(batch)))  # rows: whose text each context holds
+    while live := [index for index in rows if texts[index].following]:
         if len(live) <= len(rows) // 2:
-            # Those that have ended still cost time, and moving the others costs some, too.
-            context = context.select([rows.index(index) for index in live])
-            rows = live
-        hidden = context.add_tokens([following[index] for index in rows])[:, -1]
-        logits = model.logits(hidden).cpu()
-        logprobs = torch.log_softmax(logits, dim=-1)
-        likeliest = logits.argmax(dim=-1).tolist()
-        for row, index in enumerate(rows):
-            text, following[index] = texts[index], []
-            if not text.goes_on:
-                continue
-            token = likeliest[row]
-            if temperature > 0:
-                chances = torch.softmax(logits[row] / temperature, dim=-1)
-                token = int(torch.multinomial(chances, 1, generator=text.generator))
-            if token == tokenizer.text_end:
-                text.finished = True
-                continue
-            following[index] = [token]
-            text.tokens.append(token)
-            text.logprobs.append(float(logprobs[row, token]))
-            if on_token is not None:
-                on_token(index, tokenizer.decode(text.tokens))
-            if reach:
-                tail = tokenizer.decode(text.tokens[-reach:])
-                text.finished = any(s in tail for s in stop)
-            if not text.goes_on:
-                following[index] = []
-    return [TextResult(tokenizer.decode(text.tokens), text.tokens, text.logprobs, text.finished)
-            for text in texts]
+            # Those that have ended cost time at each token; leaving them behind costs a copy.
+            writing, rows = writing.select([rows.index(index) for index in live]), live
+        hidden = writing.add_tokens([texts[index].following for index in rows])
+        for index, logits in zip(rows, model.logits(hidden[:, -1]).cpu()):
+            going = texts[index].following and texts[index].choose(logits)
+            if going and on_token is not None:
+                on_token(index, texts[index].text)
+    return [text.result for text in texts]
 
 
 def generate_text(context: Context, *, max_tokens: int, temperature: float = 0.0, seed: int = 42,
@@ -121,8 +124,7 @@ def score_each(batch: ContextBatch, texts: Sequence[Sequence[str]]) -> list[list
 
     What the texts of a context begin with in common, a long thought for instance, is read once.
     """
-    if len(texts) != len(batch):
-        raise InputError(f'score_each: {len(texts)} lists of texts for {len(batch)} contexts')
+    batch.must_match(len(texts), 'lists of texts')
     tokenizer = batch.model.tokenizer
     ids = [[[tokenizer.text_start, *tokenizer.encode(text), tokenizer.text_end] for text in own]
            for own in texts]
