@@ -1,37 +1,35 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-Generate examples on all cores: ``python -m ipt_training.generate --help``.
+A given range of examples, made on all cores, for training and evaluation in one go.
+
+What people build is a data set of so many good examples, with splits and a card: ``ipt dataset
+build``. Here the examples are those of the numbers asked for, whatever becomes of each, so that
+evaluations of all checkpoints ask the same.
 
 The work is cut into shards. Each is made in one go by one process and appears on disk complete, so
 a run that was stopped goes on where it was, and the data do not depend on the number of workers.
 """
 
-import argparse
 from collections import Counter
 from concurrent.futures import as_completed, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 import json
 import multiprocessing
-import os
 from pathlib import Path
 import time
 
-from ipt_ros.spatial import Question, TASKS
+from ipt_ros.spatial import Question
 from ipt_sim import make_simulator
 from ipt_training.examples import (
     EVALUATION_SEED,
     ExampleOptions,
     ExampleSource,
-    generate_example,
-    GENERATED_TASKS,
     scene_seeds,
 )
 from ipt_training.store import save_shard, StoreError, SUFFIX, write_json
 from ipt_training.workers import start_worker
 from tqdm import tqdm
-
-__all__ = ['generate', 'generate_example', 'main']
 
 SHARD_SIZE = 200
 REPORT = 'dataset.json'
@@ -108,21 +106,6 @@ def summarise(shards: dict[str, dict]) -> dict:
     return total
 
 
-def print_report(report: dict) -> None:
-    """Print what there is and what was turned down, for a person."""
-    summary = report['summary']
-    for task, numbers in summary['tasks'].items():
-        print(f"{task}: {numbers['examples']} examples, {numbers['asked_for']} asked for, "
-              f"{numbers['questions']} questions")
-        for kind, count in sorted(numbers['kinds'].items()):
-            print(f'  {kind:60} {count:8}')
-    print('turned down on the way:')
-    for reason, count in sorted(summary['rejections'].items()):
-        print(f'  {reason:60} {count:8}')
-    made = sum(numbers['examples'] for numbers in summary['tasks'].values())
-    print(f"{made / max(summary['seconds'], 1e-9):.1f} examples a second and worker")
-
-
 def _start_worker(backend: str, seed: int, options: ExampleOptions) -> None:
     """Give a worker process its own simulator."""
     global _source
@@ -181,44 +164,3 @@ def _opened(out: Path, recipe: dict) -> dict:
             f"'{out}' was made with {report['recipe']}, now asked for {recipe}; choose another "
             'folder or delete this one')
     return report
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line."""
-    parser = argparse.ArgumentParser(
-        prog='python -m ipt_training.generate',
-        description='Generate training or evaluation examples from the simulator. A stopped run '
-                    'goes on where it was; seeds from 1000000 on are for evaluation.')
-    parser.add_argument('--tasks', default=','.join(GENERATED_TASKS), help='names, comma between')
-    parser.add_argument('--n', type=int, required=True, help='examples a task')
-    parser.add_argument('--seed', type=int, default=0, help='seed of the first scene')
-    parser.add_argument('--out', type=Path, required=True, help='folder to write to')
-    parser.add_argument('--workers', type=int, default=os.cpu_count(), help='processes')
-    parser.add_argument('--shard-size', type=int, default=SHARD_SIZE, help='examples a file')
-    parser.add_argument('--backend', default='mujoco', help='simulator')
-    parser.add_argument('--pet-variants', default='no_arrow', metavar='NAMES',
-                        help='no_arrow, with_arrow or both with a comma between: then every walk '
-                             'gives two examples that ask the same')
-    parser.add_argument('--map-crop', action='store_true',
-                        help='crop maps of counting to the area around the cameras, as published')
-    given = parser.parse_args(arguments)
-    tasks, variants = given.tasks.split(','), given.pet_variants.split(',')
-    unknown = [task for task in tasks if task not in GENERATED_TASKS]
-    if unknown or given.n < 1 or given.seed < 0 or given.workers < 1:
-        parser.error(f'tasks are {", ".join(GENERATED_TASKS)}; n and workers are at least 1, seed '
-                     f'at least 0; got tasks {tasks}, n {given.n}, workers {given.workers}, '
-                     f'seed {given.seed}')
-    known = TASKS['pet'].variants
-    if not set(variants) <= set(known) or len(set(variants)) < len(variants):
-        parser.error(f'pet variants are {", ".join(known)}, each once; got {given.pet_variants}')
-    options = ExampleOptions(pet_variants=tuple(variants), map_crop=given.map_crop)
-    try:
-        report = generate(tasks, given.n, given.seed, given.out, given.workers,
-                          given.shard_size, given.backend, options)
-    except StoreError as error:
-        parser.error(str(error))
-    print_report(report)
-
-
-if __name__ == '__main__':
-    main()

@@ -7,7 +7,7 @@ from ipt_ros.demo.record import Request
 from ipt_ros.geometry import Pose2D
 from ipt_ros.spatial import Example, get_task, Question
 from ipt_sim import Simulator
-from ipt_training.generate import generate_example
+from ipt_training.examples import generate_example
 import numpy as np
 
 CAMERAS = ('front', 'left', 'back', 'right')

@@ -23,7 +23,7 @@ from ipt_training.examples import (
 )
 from ipt_training.examples.counting import counting_example, wanted_counts
 from ipt_training.examples.scene import Scene
-from ipt_training.generate import generate, main
+from ipt_training.generate import generate
 from ipt_training.store import load_examples, StoreError
 from ipt_training.verification import verify_example
 import numpy as np
@@ -444,23 +444,3 @@ def test_generation_resumes_and_does_not_depend_on_how_it_was_cut(tmp_path):
 def test_training_never_reaches_into_evaluation_scenes(tmp_path):
     with pytest.raises(StoreError, match='evaluation scenes'):
         generate(['mvc'], 100, EVALUATION_SEED - 10, tmp_path)
-
-
-@pytest.mark.parametrize('arguments', [
-    ['--n', '0'], ['--n', '2', '--tasks', 'pet,chess'], ['--n', '2', '--seed', '-1'],
-    ['--n', '2', '--workers', '0']])
-def test_bad_arguments_end_with_a_message(arguments, tmp_path, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main([*arguments, '--out', str(tmp_path / 'out')])
-    assert stop.value.code == 2
-    assert 'at least' in capsys.readouterr().err
-    assert not (tmp_path / 'out').exists()
-
-
-@pytest.mark.parametrize('variants', ['arrow', 'no_arrow,no_arrow', ''])
-def test_bad_variants_end_with_a_message(variants, tmp_path, capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(['--n', '2', '--pet-variants', variants, '--out', str(tmp_path / 'out')])
-    assert stop.value.code == 2
-    assert 'no_arrow, with_arrow' in capsys.readouterr().err
-    assert not (tmp_path / 'out').exists()

@@ -4,7 +4,7 @@ The rows of a data set as other trainers want them: what the model writes in one
 
 A data set holds rows of the mode ``ipt``: a thought, the imagined image, the answer. The other
 modes of the paper are trained on rows that share their inputs and are, as published, data sets of
-their own. `ipt finetune` needs none of these: it takes all modes from the data set itself.
+their own. `ipt train` needs none of these: it takes all modes from the data set itself.
 """
 
 from collections import Counter
