@@ -48,12 +48,13 @@ class Change:
     What happens to one weight, by the names of tensors in the adapter's file.
 
     `full` takes the weight's place, then scale * `up` @ `down` is added (transposed: of an
-    embedding); '' for what there is not.
+    embedding); '' for what there is not. rank: columns of `up`, as the configuration says.
     """
 
     full: str = ''
     down: str = ''
     up: str = ''
+    rank: int = 0
     scale: float = 0.0
     transposed: bool = False
 
@@ -117,7 +118,7 @@ class Adapter:
             known = changes.get(name, Change())
             if found.down or found.up:
                 roots.add(root)
-                found = replace(found, scale=self._scale(name.removeprefix(root)))
+                found = self._scaled(found, name.removeprefix(root))
             changes[name] = Change(*(
                 new or old for new, old in zip(vars(found).values(), vars(known).values())))
         faults = listed(
@@ -138,16 +139,13 @@ class Adapter:
                 'another base?\n  ' + '\n  '.join(faults))
         return changes
 
-    def _scale(self, weight: str) -> float:
-        """Return the factor of B A for a weight, named below the root."""
-        alpha = _of_pattern(self.settings.get('alpha_pattern'), weight)
-        rank = self._rank(weight)
-        alpha = self.settings['lora_alpha'] if alpha is None else alpha
-        return alpha / (math.sqrt(rank) if self.settings.get('use_rslora') else rank)
-
-    def _rank(self, weight: str) -> int:
-        rank = _of_pattern(self.settings.get('rank_pattern'), weight)
-        return self.settings['r'] if rank is None else rank
+    def _scaled(self, change: Change, weight: str) -> Change:
+        """Return the change with rank and scale for a weight, which is named below the root."""
+        settings = self.settings
+        rank = _of_pattern(settings.get('rank_pattern'), weight, settings['r'])
+        alpha = _of_pattern(settings.get('alpha_pattern'), weight, settings['lora_alpha'])
+        per = math.sqrt(rank) if settings.get('use_rslora') else rank
+        return replace(change, rank=rank, scale=alpha / per)
 
     def _misfits(self, name: str, change: Change, shape: Sequence[int]) -> list[str]:
         """Return what is wrong with the shapes of the tensors that change a weight."""
@@ -158,10 +156,8 @@ class Adapter:
             if len(shape) != 2:
                 return [f'tensor {change.down}: is for a matrix, found {name} {list(shape)} in '
                         'the base']
-            rank = self._rank(next(name.removeprefix(root) for root in reversed(_ROOTS)
-                                   if name.startswith(root)))
             out, inner = reversed(shape) if change.transposed else shape
-            wanted |= {change.down: [rank, inner], change.up: [out, rank]}
+            wanted |= {change.down: [change.rank, inner], change.up: [out, change.rank]}
         return [f'tensor {key}: expected {expected} for {name} {list(shape)} of the base, found '
                 f'{list(self.shapes[key])} (wrong shape)'
                 for key, expected in wanted.items() if list(self.shapes[key]) != expected]
@@ -223,19 +219,20 @@ def _settings(path: Path) -> dict[str, Any]:
     if settings.get('peft_type') != 'LORA':
         raise CheckpointError(f"{path}: peft_type: expected 'LORA', found "
                               f"{settings.get('peft_type')!r}")
-    for name, kinds in (('r', int), ('lora_alpha', (int, float))):
-        value = settings.get(name)
-        if not isinstance(value, kinds) or not value > 0:
-            raise CheckpointError(f'{path}: {name}: expected a number above 0, found {value!r}')
     for name, kinds in (
             ('target_modules', (str, list)), ('modules_to_save', list), ('rank_pattern', dict),
             ('alpha_pattern', dict), ('base_model_name_or_path', str)):
         value = settings.get(name)
         if value is not None and not isinstance(value, kinds):
             raise CheckpointError(f'{path}: {name}: not as peft writes it: {value!r:.60}')
+    ranks, alphas = (settings.get(f'{name}_pattern') or {} for name in ('rank', 'alpha'))
+    numbers = [('r', settings.get('r')), ('lora_alpha', settings.get('lora_alpha')),
+               *(ranks | alphas).items()]
+    for name, value in numbers:
+        if not isinstance(value, (int, float)) or not value > 0:
+            raise CheckpointError(f'{path}: {name}: expected a number above 0, found {value!r}')
     targets = settings.get('target_modules')
-    for pattern in (*(settings.get('rank_pattern') or ()), *(settings.get('alpha_pattern') or ()),
-                    *([targets] if isinstance(targets, str) else [])):
+    for pattern in (*ranks, *alphas, *([targets] if isinstance(targets, str) else [])):
         try:
             re.compile(pattern)
         except re.error as error:
@@ -271,13 +268,11 @@ def _parsed(key: str, expected: Shapes) -> tuple[str, str, Change]:
     return '', '', change
 
 
-def _of_pattern(patterns: Mapping[str, float] | None, weight: str) -> float | None:
+def _of_pattern(patterns: Mapping[str, float] | None, weight: str, default: float) -> float:
     """Return the value of the first pattern that the end of a module's name matches."""
     module = weight.removesuffix('.weight')
-    for pattern, value in (patterns or {}).items():
-        if re.fullmatch(rf'(.*\.)?({pattern})', module):
-            return value
-    return None
+    return next((value for pattern, value in (patterns or {}).items()
+                 if re.fullmatch(rf'(.*\.)?({pattern})', module)), default)
 
 
 def _is_target(module: str, settings: Mapping[str, Any]) -> bool:

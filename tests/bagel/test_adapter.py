@@ -17,6 +17,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 import torch
 
+# peft looks for what transformers' models have.
+pytestmark = pytest.mark.filterwarnings('ignore::UserWarning:peft')
+
 QUERY = 'language_model.model.layers.1.self_attn.q_proj_moe_gen.weight'
 DOWN = 'base_model.model.model.layers.1.self_attn.q_proj_moe_gen.lora_A.weight'
 TARGETS = r'.*\.[qv]_proj(_moe_gen)?'
@@ -269,6 +272,7 @@ def test_tensors_that_do_not_fit_are_named(change, words, adapter):
     ({'r': 0}, 'r: expected a number above 0, found 0'),
     ({'lora_alpha': 'much'}, "lora_alpha: .*'much'"),
     ({'rank_pattern': [1]}, 'rank_pattern: not as peft'),
+    ({'rank_pattern': {'q_proj': 'some'}}, "q_proj: .*'some'"),
     ({'target_modules': '(q_proj'}, r"'\(q_proj' is no pattern"),
     ({'modules_to_save': ['lm_head']}, r'lm_head\.weight: expected by adapter_config.json'),
 ])
