@@ -16,6 +16,7 @@ from ipt_ros.bagel import BagelError
 from ipt_training import dry_run as scratch
 from ipt_training.finetune.dry_run import dry_run as dry_run_finetune
 from ipt_training.finetune.errors import FinetuneError
+from ipt_training.finetune.processes import started_together
 from ipt_training.finetune.recipe import FinetuneRecipe, load_finetune_recipe, MODES
 from ipt_training.finetune.train import finetune
 from ipt_training.loop import TrainingDivergedError
@@ -40,6 +41,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         torch.set_num_threads(options.threads)
     try:
         path = recipe_file(options.recipe)
+        if started_together() and (options.dry_run or is_from_scratch(path)):
+            parser.error('a dry run, and training from scratch, take one process; start them '
+                         'without torchrun')
         if is_from_scratch(path):
             _refuse(parser, options, _ONLY_FINETUNE, f'{path} makes a checkpoint from scratch')
             _train_from_scratch(parser, scratch_recipe(path, options), options)

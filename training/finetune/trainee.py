@@ -9,14 +9,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-from ipt_ros.bagel import Bagel
+from ipt_ros.bagel import Bagel, Batch
 from ipt_ros.bagel.adapter import BASE_FINGERPRINT, WEIGHTS
 from ipt_ros.bagel.weight_files import fingerprint, weight_files
 from ipt_training.finetune.errors import FinetuneError
 from ipt_training.finetune.recipe import FinetuneRecipe, LoraSettings
+from ipt_training.train_model import training_loss
 from safetensors.torch import save_file
 import torch
-from torch import nn
+from torch import nn, Tensor
 from torch.utils.checkpoint import checkpoint
 
 _FIXED = ('latent_pos_embed.', 'vit_pos_embed.')  # tables that checkpoints hold, never trained
@@ -32,6 +33,11 @@ class Trainee(nn.Module):
     def __init__(self, model: Bagel):
         super().__init__()
         self.model = model
+
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Return sums over a batch's tokens: cross entropies, and squared errors of velocities."""
+        found = training_loss(self.model, batch)
+        return found.ce_tokens.sum(), found.mse_tokens.sum()
 
     def state_dict(self, *args: Any, **options: Any) -> dict[str, torch.Tensor]:
         """Return the trained parameters by name."""

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 
+from finetune_runs import logged, saved, weights
 from ipt_ros.bagel import Bagel, Dropout
 from ipt_training import train_model
 from ipt_training.finetune.batches import Batches
@@ -19,7 +20,9 @@ from ipt_training.finetune.index import make_index
 from ipt_training.finetune.recipe import load_finetune_recipe
 from ipt_training.finetune.rows import Rows
 from ipt_training.finetune.samples import training_config
-from ipt_training.finetune.train import accumulated_losses, finetune, make_plan
+from ipt_training.finetune.state import SavedState
+from ipt_training.finetune.steps import accumulated_losses
+from ipt_training.finetune.train import finetune, make_plan
 from ipt_training.finetune.trainee import computed_twice, prepare, Trainee
 from ipt_training.loop import TrainingDivergedError
 from ipt_training.store import StoreError
@@ -33,18 +36,6 @@ def batches_of(recipe, model):
     index = make_index(rows, recipe, config, model.tokenizer)
     return Batches(rows, make_plan(index, rows, recipe), recipe, config, model.tokenizer,
                    model.vae)
-
-
-def weights(folder):
-    return (Path(folder) / 'ema.safetensors').read_bytes()
-
-
-def logged(recipe):
-    """Return the scalars of a run's TensorBoard files: {tag: {step: value}}."""
-    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
-    found = EventAccumulator(str(Path(recipe.work_dir) / 'tensorboard')).Reload()
-    return {tag: {event.step: event.value for event in found.Scalars(tag)}
-            for tag in found.Tags()['scalars']}
 
 
 @pytest.fixture(scope='module')
@@ -68,8 +59,7 @@ def test_every_mode_trains_what_it_should(mode, make_recipe, model):
     recipe = make_recipe(mode=mode)
     batches = batches_of(recipe, model)
     batch = batches.batch(0)
-    losses = accumulated_losses(model, [batch], recipe)
-    losses['loss'].backward()
+    losses = accumulated_losses(Trainee(model), {0: batch}, recipe)
     draws = mode in ('ipt', 'mixed')
     assert ('mse' in losses) == draws == bool(len(batch.noised))
     assert batch.tokens <= recipe.packing.batch_tokens
@@ -91,16 +81,14 @@ def test_accumulated_batches_have_the_gradient_of_one_large_batch(
     batches = batches_of(recipe, model)
     samples = batches.plan.batch(0)
     assert len({unit.tokens for unit in samples}) > 1
-    whole = accumulated_losses(model, [batches.batch(0)], recipe)
-    whole['loss'].backward()
+    whole = accumulated_losses(Trainee(model), {0: batches.batch(0)}, recipe)
     expected = {name: value.grad.clone() for name, value in model.named_parameters()
                 if value.grad is not None}
     model.zero_grad()
     monkeypatch.setattr(batches.plan, 'batch', lambda number: [samples[number]])
-    parts = [batches.batch(number) for number in range(len(samples))]
-    losses = accumulated_losses(model, parts, recipe)
-    losses['loss'].backward()
-    assert torch.allclose(losses['ce'], whole['ce'].detach())
+    parts = {number: batches.batch(number) for number in range(len(samples))}
+    losses = accumulated_losses(Trainee(model), parts, recipe)
+    assert torch.allclose(losses['ce'], whole['ce'])
     for name, gradient in expected.items():
         found = dict(model.named_parameters())[name].grad
         assert torch.allclose(found, gradient, atol=1e-5, rtol=1e-3), name
@@ -109,11 +97,11 @@ def test_accumulated_batches_have_the_gradient_of_one_large_batch(
 def test_layers_computed_twice_give_the_same_gradients(make_recipe, model):
     recipe = make_recipe(mode='ipt')
     batch = batches_of(recipe, model).batch(0)
-    accumulated_losses(model, [batch], recipe)['loss'].backward()
+    accumulated_losses(Trainee(model), {0: batch}, recipe)
     expected = {n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None}
     model.zero_grad()
     with computed_twice(model):
-        accumulated_losses(model, [batch], recipe)['loss'].backward()
+        accumulated_losses(Trainee(model), {0: batch}, recipe)
     for name, gradient in expected.items():
         assert torch.equal(dict(model.named_parameters())[name].grad, gradient), name
     assert 'forward' not in vars(model.language_model.model.layers[0])
@@ -143,7 +131,7 @@ def test_a_stopped_run_goes_on_to_the_same_losses_and_weights(
 @pytest.mark.slow
 def test_a_killed_process_goes_on_to_the_same_weights(make_recipe, recipe_file, undisturbed):
     recipe = make_recipe('killed', save_seconds=0.0)
-    state = Path(recipe.work_dir) / 'finetune.pt'
+    state = SavedState(Path(recipe.work_dir) / 'state')
     with subprocess.Popen(
             [sys.executable, '-m', 'ipt_training.train', '--device', 'cpu', '--recipe',
              str(recipe_file('killed', save_seconds=0.0))],
@@ -176,8 +164,8 @@ def test_adapters_alone_are_trained_and_saved_and_merged(also, make_recipe, mode
     recipe = make_recipe(
         steps=3, lora={'rank': 4, 'base_dtype': 'float32', 'also': also}, save_seconds=0.0)
     folder = finetune(recipe)
-    state = torch.load(Path(recipe.work_dir) / 'finetune.pt', weights_only=True)
-    assert all('lora_' in name or 'connector' in name for name in state['module'])
+    names = {name for name in saved(recipe)[1] if name.startswith('module.')}
+    assert names and all('lora_' in name or 'connector' in name for name in names)
     old, new = model.state_dict(), Bagel.from_checkpoint(folder).state_dict()
     assert old.keys() == new.keys()
     changed = {name for name in old if not torch.equal(old[name], new[name])}
@@ -192,11 +180,9 @@ def test_unknown_adapter_targets_are_refused(make_recipe, model):
         prepare(model, make_recipe(lora={'rank': 2, 'targets': ['nothing']}))
 
 
-def test_a_state_of_other_parameters_is_refused(make_recipe, model):
-    full = Trainee(model).state_dict()
-    prepare(model, make_recipe(frozen=['vit_model']))
+def test_a_state_of_other_parameters_is_refused(copied):
     with pytest.raises(FinetuneError, match='trains other parameters.*work_dir'):
-        Trainee(model).load_state_dict(full)
+        finetune(replace(copied, frozen=('vit_model',), steps=5))
 
 
 def test_a_state_is_not_gone_on_from_with_other_batches(copied):
@@ -205,29 +191,36 @@ def test_a_state_is_not_gone_on_from_with_other_batches(copied):
 
 
 def test_a_damaged_state_is_named(copied):
-    state = Path(copied.work_dir) / 'finetune.pt'
-    state.write_bytes(state.read_bytes()[:1000])
-    with pytest.raises(FinetuneError, match='finetune.pt.*damaged'):
+    shard, = Path(copied.work_dir).glob('state/*/*.safetensors')
+    whole = shard.read_bytes()
+    # The length alone tells the first, reading tells the second.
+    for broken in (whole[:1000], bytes(1000) + whole[1000:]):
+        shard.write_bytes(broken)
+        with pytest.raises(FinetuneError, match='step-00000004.*damaged.*begin anew'):
+            finetune(copied)
+    shard.unlink()
+    with pytest.raises(FinetuneError, match='step-00000004.*damaged.*No such file'):
         finetune(copied)
 
 
 def test_a_full_disk_keeps_the_last_state_and_the_run_goes_on_later(
         make_recipe, undisturbed, monkeypatch):
     recipe = make_recipe('full', save_seconds=0.0)
-    pack = Batches.batch
-    torn = Path(recipe.work_dir) / 'finetune.tmp'
+    draft = Path(recipe.work_dir) / 'state/unfinished'
+    make = Path.mkdir
 
-    def fills_up(self, number):
-        if number == 3:
-            torn.symlink_to('/dev/full')  # every write to it: no space left on device
-        return pack(self, number)
+    def on_a_full_disk(folder, *arguments, **options):
+        make(folder, *arguments, **options)
+        if folder == draft and SavedState(draft.parent).step == 3:
+            # every write to it: no space left on device
+            (folder / 'shard-00001-model-00001-of-00001.safetensors').symlink_to('/dev/full')
 
     with monkeypatch.context() as patch, pytest.raises(
             FinetuneError, match='disk is full(?s:.*)last good state(?s:.*)make room'):
-        patch.setattr(Batches, 'batch', fills_up)
+        patch.setattr(Path, 'mkdir', on_a_full_disk)
         finetune(recipe)
-    assert not torn.is_symlink()
-    assert torch.load(Path(recipe.work_dir) / 'finetune.pt', weights_only=True)['step'] == 3
+    assert not draft.exists()
+    assert saved(recipe)[0] == 3
     finetune(recipe)
     assert weights(recipe.checkpoint) == weights(undisturbed.checkpoint)
 
@@ -245,9 +238,9 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_state(make_recipe, mo
     monkeypatch.setattr(Batches, 'batch', poisoned)
     with pytest.raises(TrainingDivergedError, match='step 2.*last good state'):
         finetune(make_recipe('nan', save_seconds=0.0, mode='ipt', accumulate=1))
-    state = torch.load(Path(recipe.work_dir) / 'finetune.pt', weights_only=True)
-    assert state['step'] == 2
-    assert all(value.isfinite().all() for value in state['module'].values())
+    step, tensors = saved(recipe)
+    assert step == 2
+    assert all(value.isfinite().all() for value in tensors.values())
 
 
 def test_a_shard_that_breaks_during_the_run_stops_it_by_name(
@@ -268,7 +261,7 @@ def test_a_shard_that_breaks_during_the_run_stops_it_by_name(
     monkeypatch.setattr(Batches, 'batch', breaks)
     with pytest.raises(StoreError, match=r'train-0000\d.parquet(?s:.*)damaged'):
         finetune(recipe)
-    assert torch.load(Path(recipe.work_dir) / 'finetune.pt', weights_only=True)['step'] == 2
+    assert saved(recipe)[0] == 2
 
 
 def test_bad_rows_stop_the_run_or_are_counted(make_recipe, model, tmp_path, make_examples):
