@@ -16,9 +16,7 @@ from concurrent.futures import (
     wait,
 )
 from concurrent.futures.process import BrokenProcessPool
-import contextlib
 from dataclasses import dataclass, field
-import fcntl
 from importlib.metadata import version
 import json
 import multiprocessing
@@ -35,6 +33,7 @@ from ipt_training.datasets.units import (
     Unit,
     work_on,
 )
+from ipt_training.locking import only_one
 from ipt_training.store import StoreError, write_json
 from ipt_training.workers import start_worker
 from tqdm import tqdm
@@ -95,14 +94,14 @@ def build(
 
     ``about`` is added to every row's metadata. ``pool`` does the work in place of processes of
     our own. What kept the data set from being what was asked for is listed in the card's
-    ``problems``. Raise BuildError where the folder holds something else, is in use, or a worker
+    ``problems``. Raise StoreError where the folder holds something else, is in use, or a worker
     dies; finished units are kept.
     """
     work = out / WORK
     card = _opened(out, work, plan)
     if card is not None:
         return card
-    with _locked(work):
+    with only_one(out, f'{WORK}/lock'):
         streams = {name: _Stream(name, units) for name, units in plan.source.streams().items()}
         packer = Packer(out, work, plan.shard_size)
         state = _State(streams, plan.quotas(), packer, work)
@@ -285,18 +284,6 @@ def _check_same(out: Path, there: dict | None, asked: dict) -> None:
         for name in {**asked, **there} if there.get(name) != asked.get(name)]
     raise BuildError(f"'{out}' was made in another way ({'; '.join(differences)}); choose another "
                      'folder or delete this one')
-
-
-@contextlib.contextmanager
-def _locked(work: Path) -> Iterator[None]:
-    """Hold the folder; the lock goes when the process does."""
-    with (work / 'lock').open('w') as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise BuildError(f"another process is building '{work.parent}'; wait for it, or "
-                             'choose another folder') from None
-        yield
 
 
 __all__ = ['SHARD_SIZE', 'WORK', 'BuildError', 'Plan', 'build']

@@ -206,7 +206,7 @@ def test_another_recipe_in_the_same_folder_is_refused_with_the_difference(refere
 
 def test_two_builds_in_one_folder_do_not_mix(tmp_path):
     def second(*arguments):
-        with pytest.raises(BuildError, match='another process is building'):
+        with pytest.raises(StoreError, match='another process works in'):
             built(plan(), tmp_path / 'set')
         raise Killed
 

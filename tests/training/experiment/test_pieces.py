@@ -8,7 +8,9 @@ import json
 from ipt_training.experiment.errors import ExperimentError
 from ipt_training.experiment.pieces import Piece
 from ipt_training.experiment.progress import Pace, seconds_left, spoken
-from ipt_training.experiment.runner import only_one, run_pieces
+from ipt_training.experiment.runner import run_pieces
+from ipt_training.locking import only_one
+from ipt_training.store import StoreError
 import pytest
 
 
@@ -97,7 +99,7 @@ def test_the_time_of_all_goes_adds_up(piece, at_once):
 
 
 def test_a_folder_has_one_experiment_at_a_time(tmp_path):
-    with only_one(tmp_path), pytest.raises(ExperimentError, match='another process'):
+    with only_one(tmp_path), pytest.raises(StoreError, match='another process'):
         with only_one(tmp_path):
             pass
     with only_one(tmp_path):
