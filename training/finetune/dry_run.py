@@ -11,6 +11,7 @@ from ipt_training.finetune.index import make_index
 from ipt_training.finetune.recipe import FinetuneRecipe
 from ipt_training.finetune.rows import Rows
 from ipt_training.finetune.samples import checkpoint_config, training_config
+from ipt_training.finetune.sharding import spread_memory
 from ipt_training.finetune.train import describe_plan, make_plan
 from ipt_training.finetune.trainee import prepare
 from ipt_training.memory import adamw_memory, GIB, Memory
@@ -42,6 +43,9 @@ def dry_run(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print) 
     say(f'{trained:,} of {total:,} parameters are trained ({trained / total:.1%})')
     memory = estimate_memory(model, recipe, device)
     say(f'memory on {device}: {memory}')
+    if recipe.accumulate > 1:
+        say(f'spread over {recipe.accumulate} GPUs, each: '
+            f'{spread_memory(memory, model, recipe.accumulate)}')
     work = Path(recipe.work_dir)
     work.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(work).free

@@ -9,12 +9,14 @@ batch, so processes call it unequally often, and every gathering must happen in 
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from ipt_ros.bagel import Bagel, fast_dtype
 from ipt_ros.bagel.decoder import GEN
 from ipt_training.finetune.processes import Processes
 from ipt_training.finetune.trainee import Trainee
+from ipt_training.memory import Memory
 import torch
 from torch import nn
 from torch.distributed.fsdp import FSDPModule, fully_shard, MixedPrecisionPolicy
@@ -64,6 +66,28 @@ def shard(trainee: Trainee, dtype: torch.dtype, processes: Processes) -> None:
         unit.set_force_sum_reduction_for_comms(True)
     # What a batch does not use has a gradient of zero in the sum, see `drop_unused`.
     trainee.set_reduce_scatter_unused_params(True)
+
+
+def spread_memory(memory: Memory, model: Bagel, processes: int) -> Memory:
+    """
+    Return what each of so many GPUs takes of an estimate for one.
+
+    Besides its part: the gathered weights of two layers, one used and one on its way, and of all
+    that is no layer, in bfloat16; and gradients of one layer and that rest, in bfloat16 and, while
+    they are summed, float32.
+    """
+    def count(part: nn.Module, trained: bool) -> int:
+        return sum(value.numel() for value in part.parameters()
+                   if value.requires_grad or not trained)
+
+    layers = model.language_model.model.layers
+    layer, rest, trained_layer, trained_rest = (
+        number for trained in (False, True) for number in (
+            count(layers[0], trained), count(model, trained) - count(layers, trained)))
+    return replace(
+        memory, weights=memory.weights // processes + 2 * (2 * layer + rest),
+        gradients=memory.gradients // processes + 6 * (trained_layer + trained_rest),
+        optimizer=memory.optimizer // processes, average=memory.average // processes)
 
 
 def exchange_gradients(trainee: nn.Module, now: bool) -> None:

@@ -23,7 +23,7 @@ from ipt_training.finetune.processes import StoppedWithOthers
 from ipt_training.finetune.recipe import load_finetune_recipe
 from ipt_training.finetune.train import finetune
 from ipt_training.loop import TrainingDivergedError
-from ipt_training.store import StoreError
+from ipt_training.store import StoreError, write_json
 import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
@@ -85,7 +85,7 @@ def attempt(recipe, fault, rank):
 
 def main(folder):
     """Do the runs that the folder lists, or the last one again."""
-    runs = json.loads((folder / 'runs.json').read_text())
+    runs = json.loads((folder / 'runs.json').read_text(encoding='utf-8'))
     rank = int(os.environ['RANK'])
     if int(os.environ['TORCHELASTIC_RESTART_COUNT']):
         recipe = list(runs.values())[-1][0]
@@ -96,8 +96,9 @@ def main(folder):
     results = {}
     for name, (recipe, fault) in runs.items():
         results[name] = attempt(recipe, fault, rank)
-        (folder / f'process-{rank}.json').write_text(json.dumps(results))
-    raise AssertionError('the last run was to be killed')
+        # Whole at any moment: torchrun ends this process when the other one is killed.
+        write_json(folder / f'process-{rank}.json', results)
+    return 1  # the last run was to be killed
 
 
 if __name__ == '__main__':

@@ -4,6 +4,7 @@
 import cv2
 from ipt_training.finetune.dry_run import estimate_memory
 from ipt_training.finetune.recipe import load_finetune_recipe
+from ipt_training.finetune.sharding import spread_memory
 from ipt_training.finetune.trainee import prepare
 from ipt_training.recipe import RecipeError, RECIPES
 from ipt_training.train import build_parser, finetune_recipe, main
@@ -80,6 +81,19 @@ def test_adapters_and_computing_twice_need_less_memory(make_recipe, model):
     adapted = make_recipe(lora={'rank': 2})
     prepare(model, adapted)
     assert estimate_memory(model, adapted, 'cpu').total < full.total
+
+
+def test_spread_over_more_gpus_each_needs_less_memory(make_recipe, model):
+    whole = estimate_memory(model, make_recipe(), 'cuda')
+    few, many = (spread_memory(whole, model, count) for count in (2, 8))
+    assert few.optimizer == whole.optimizer // 2 and many.average == whole.average // 8
+    # What is gathered does not become less.
+    gathered = [each.weights - whole.weights // count for each, count in ((few, 2), (many, 8))]
+    layers = model.language_model.model.layers
+    numbers = sum(value.numel() for value in model.parameters())
+    assert gathered == 2 * [2 * (numbers - (len(layers) - 2) * sum(
+        value.numel() for value in layers[0].parameters()))]
+    assert many.activations == whole.activations
 
 
 @pytest.mark.parametrize(('change', 'words'), [
