@@ -24,9 +24,10 @@ import torch
 from .align import align_connector, tie_first_head
 from .data import add_latents, load_tasks, TaskData
 from .generate import generate
+from .listings import turned_heading, TURNS
 from .places import where_question
 from .recipe import Recipe
-from .relations import answer_in_words, place_question, relations
+from .relations import answer_in_words, relations
 from .store import class_names, load_examples
 from .tokenizer import build_tokenizer
 from .train_encoder import encode_pixels, train_encoder
@@ -72,9 +73,8 @@ class Build:
                 texts += [question.text, after_image_text(question.answer),
                           answer_text(question.answer_choice)]
             for relation in relations(example):
-                for turn in ('', 'left', 'right'):
-                    texts += [place_question(relation, turn),
-                              answer_text(answer_in_words(relation, turn))]
+                texts += [f'{turned_heading(example.task, turn)} {relation.name} '
+                          f'{answer_in_words(relation, turn)},' for turn in TURNS[example.task]]
         size = build_tokenizer(texts, self.recipe.tokenizer['vocabulary'],
                                self.work / 'tokenizer')
         print(f'{size} tokens from {len(texts)} texts')

@@ -97,12 +97,6 @@ def perspective_questions(relation: Relation, rng: np.random.Generator) -> list[
     return [task.question(subtask, relation.name, turn, rng) for subtask, turn in kinds]
 
 
-def place_question(relation: Relation, turn: str = '') -> str:
-    """Ask where the object is, seen from the target, after a turn to the 'left' or 'right'."""
-    after = f' after turning {turn}' if turn else ''
-    return f"Where is the {relation.name} from the 'X'{after}?"
-
-
 def answer_in_words(relation: Relation, turn: str = '') -> str:
     """
     Return left or right, ahead or behind and, where it is known, closer or further.

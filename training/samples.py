@@ -2,16 +2,14 @@
 """
 From an example to a training sample: the segments of each training mode.
 
-Six kinds; the last two follow the order of inference (system text, images, question, answer).
+Five kinds; the last two follow the order of inference (system text, images, question, answer).
 
 - ``drill``: no image; one question, every branch claims another of its choices and gets that one's
   letter. What a large model brings along from its pretraining, a small one learns here.
 - ``locate``: images as ViT segments; every branch asks where in the picture something is or, of
   several pictures, which ones show it.
-- ``list``: images as ViT segments and one text that tells of everything in them: the truths of
-  ``locate`` and ``relate``, and counts, at a fraction of the tokens.
-- ``relate``: images as ViT segments; every branch tells of one object where it is with respect to
-  the target. Many small labels a picture, which a question with choices only gives by detours.
+- ``list``: images as ViT segments and one text that tells of everything in them under a heading
+  (`listings`). Many small labels a picture, which questions with choices only give by detours.
 - ``answer``: images as ViT segments alone; every question is a branch of its own behind the same
   images, answered at once.
 - ``imagine``: images as VAE and ViT segments; a branch thinks, imagines the target (several noised

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 
 from .data import TaskData
+from .listings import listing
 from .loop import run_stage
 from .places import locate_answer, showing_answer, what_question, where_question
 from .recipe import ModelRecipe
-from .relations import answer_in_words, perspective_questions, place_question
+from .relations import perspective_questions
 from .samples import (
     answer_sample,
     drill_sample,
@@ -44,14 +45,13 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
     samples = []
     for index in rng.integers(max(1, len(data) - HELD_OUT), size=count):
         material = data.material(index)
-        if mode in ('locate', 'relate'):
-            told = (relations_told(material, rng) if mode == 'relate'
-                    else places_told(data, int(index), patch, rng))
+        if mode == 'locate':
+            told = places_told(data, int(index), patch, rng)
             samples.append(told_sample(material, told[:recipe.questions[mode]]))
             continue
         if mode == 'list':
             samples.append(listing_sample(
-                material, *listed(task, data, int(index), patch, rng)))
+                material, *listing(task, data, int(index), patch, rng)))
             continue
         asked = material.questions
         if mode == 'answer':
@@ -80,13 +80,6 @@ def further_questions(task: str, material: Material,
     return []
 
 
-def relations_told(material: Material, rng: np.random.Generator) -> list[tuple[str, str]]:
-    """Return question and answer about every object, seen from the X in some heading."""
-    order = rng.permutation(len(material.relations))
-    pairs = [(material.relations[i], str(rng.choice(('', 'left', 'right')))) for i in order]
-    return [(place_question(*pair), answer_in_words(*pair)) for pair in pairs]
-
-
 def places_told(data: TaskData, index: int, patch: int,
                 rng: np.random.Generator) -> list[tuple[str, str]]:
     """Return question and answer about everything that the pictures show, in random order."""
@@ -101,37 +94,6 @@ def places_told(data: TaskData, index: int, patch: int,
         names += [str(name) for name in rng.choice(data.class_names, 2) if name not in names]
         told = [(where_question(name), showing_answer(name, pictures)) for name in names]
     return [told[i] for i in rng.permutation(len(told))]
-
-
-def listed(task: str, data: TaskData, index: int, patch: int,
-           rng: np.random.Generator) -> tuple[str, list[str]]:
-    """Return a heading and, in random order, all entries under it."""
-    material = data.material(index)
-    choice = rng.integers(3)
-    if task == 'pt' and choice:
-        turn = ('', 'around')[rng.integers(2)]
-        heading = 'from M1 on the way 2 to 1:' if turn else 'from M1 on the way 1 to 2:'
-        entries = [f'{relation.name} {answer_in_words(relation, turn)}'
-                   for relation in material.relations]
-    elif len(material.images) == 1 and choice:
-        turn = ('', 'left', 'right')[rng.integers(3)]
-        heading = f"from the 'X'{f' after turning {turn}' if turn else ''}:"
-        entries = [f'{relation.name} {answer_in_words(relation, turn)}'
-                   for relation in material.relations]
-    elif len(material.images) == 1:
-        heading = 'in the picture:'
-        seen = data.places(index, patch)[0]
-        entries = [f'{place.name} {locate_answer(place)}' for place in seen]
-    elif choice:
-        heading = 'how many:'
-        entries = [f'{question.metadata["category"]} {question.answer_choice}'
-                   for question in material.questions]
-    else:
-        heading = 'in which pictures:'
-        pictures = data.places(index, patch)
-        names = sorted({place.name for seen in pictures for place in seen})
-        entries = [f'{name} {showing_answer(name, pictures)}' for name in names]
-    return heading, [entries[i] for i in rng.permutation(len(entries))]
 
 
 def draw_question(question: Question, task: Task, open_share: float,
@@ -178,7 +140,7 @@ def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: 
                 recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse)
             part.backward()  # now, so that only one kind's graph is held at a time
             named['loss'] += part.detach()
-            told = loss.ce if kind.startswith(('list', 'locate', 'relate')) else letter_loss(
+            told = loss.ce if kind.startswith(('list', 'locate')) else letter_loss(
                 loss.ce_tokens, batch, model)
             named[f'ce_{kind}'] = told.detach()
             if len(batch.noised):
