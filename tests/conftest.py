@@ -42,6 +42,17 @@ def ros_domain():
 
 
 @pytest.fixture(scope='session')
+def one_thread():
+    """Let torch use one thread as long as tests that ask for this are running."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope='session')
 def tiny_checkpoint(tmp_path_factory) -> Path:
     """Return a complete checkpoint folder of random weights: it answers nonsense, quickly."""
     folder = tmp_path_factory.mktemp('checkpoint') / 'tiny'

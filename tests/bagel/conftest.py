@@ -3,27 +3,17 @@
 
 from pathlib import Path
 
-from hypothesis import settings
 from ipt_ros.bagel import Bagel
 from ipt_ros.bagel.verify import Golden
 import numpy as np
 import pytest
-import torch
-
-# Machines differ in speed; a slow example is not a wrong one.
-settings.register_profile('no deadline', deadline=None)
-settings.load_profile('no deadline')
 
 DATA = Path(__file__).parents[1] / 'data'
 
 
 @pytest.fixture(scope='session', autouse=True)
-def one_thread():
+def few_threads(one_thread):
     """Tiny tensors: threads only cost."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope='session')

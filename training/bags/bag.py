@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator
 import os
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from ipt_training.bags.errors import BagReadError
@@ -39,10 +38,7 @@ class Bag:
     def __enter__(self) -> 'Bag':
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_) -> None:
         self.close()
 
     def close(self) -> None:

@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Iterator
 import math
 import os
-from types import TracebackType
 from typing import Any
 
 import cv2
@@ -85,10 +84,7 @@ class Rollout:
     def __enter__(self) -> 'Rollout':
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_) -> None:
         self.close()
 
     def close(self) -> None:

@@ -10,18 +10,13 @@ from ipt_ros.spatial import DenseTruth, Example, TASKS
 from ipt_ros.spatial.prompts import after_image_text, answer_text, before_image_text
 import numpy as np
 import pytest
-import torch
 
 TINY = Path(__file__).parents[2] / 'data' / 'tiny_bagel'
 
 
 @pytest.fixture(scope='session', autouse=True)
-def one_thread():
+def few_threads(one_thread):
     """Tiny tensors: threads only cost."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope='session')
