@@ -168,8 +168,9 @@ def pack(samples: Sequence[Sample], config: BagelConfig, tokenizer: Tokenizer, *
     """
     Pack samples for `loss.compute`.
 
-    `vae` is needed where an image to be encoded has no `latent`. `generator` draws dropout, times
-    and noise. Needs no model, so it can run in data workers. Raises InputError.
+    `vae`, or what encodes images like it, is needed where an image to be encoded has no `latent`.
+    `generator` draws dropout, times and noise. Needs no model, so it can run in data workers.
+    Raises InputError.
     """
     if not samples:
         raise InputError('pack: no samples')

@@ -70,6 +70,21 @@ class FormatSettings:
 
 
 @dataclass(frozen=True)
+class LoadingSettings:
+    """
+    How batches come about; which ones does not depend on it.
+
+    ``prefetch``: batches that a thread makes ahead, 0 for none. ``latent_cache_gib``: room on disk
+    for the latents of images, 0 to keep none; ``latent_cache``: folder, which runs with the same
+    images may share, '' for one in the work folder.
+    """
+
+    prefetch: int = 0
+    latent_cache_gib: float = 0.0
+    latent_cache: str = ''
+
+
+@dataclass(frozen=True)
 class LoraSettings:
     """
     Low-rank adapters in the decoder; rank 0 trains all weights that are not frozen.
@@ -127,6 +142,7 @@ class FinetuneRecipe:
     data: DataSettings = field(default_factory=DataSettings)
     packing: PackingSettings = field(default_factory=PackingSettings)
     format: FormatSettings = field(default_factory=FormatSettings)
+    loading: LoadingSettings = field(default_factory=LoadingSettings)
     dropout: Dropout = field(default_factory=Dropout)
     ce_weight: float = 1.0
     mse_weight: float = 1.0
@@ -191,9 +207,13 @@ def _check(recipe: FinetuneRecipe) -> None:
         if not isinstance(value, int) or value < 1:
             raise ValueError(f'{name} is {value!r}; give a whole number from 1 on')
     for name, value in (('format.imagined_side', recipe.format.imagined_side),
-                        ('format.vit_max_side', recipe.format.vit_max_side)):
+                        ('format.vit_max_side', recipe.format.vit_max_side),
+                        ('loading.prefetch', recipe.loading.prefetch)):
         if not isinstance(value, int) or value < 0:
-            raise ValueError(f'{name} is {value!r}; give a whole number of pixels, 0 for none')
+            raise ValueError(f'{name} is {value!r}; give a whole number, 0 for none')
+    if not recipe.loading.latent_cache_gib >= 0:
+        raise ValueError(f'loading.latent_cache_gib is {recipe.loading.latent_cache_gib!r}; give '
+                         'GiB, 0 for no cache')
     if recipe.packing.sample_tokens > recipe.packing.batch_tokens:
         raise ValueError(
             f'packing.sample_tokens ({recipe.packing.sample_tokens}) is more than a whole batch '

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 from pathlib import Path
+from threading import Lock
 
 from ipt_ros.spatial import Example
 from ipt_training.datasets.published import open_published, PublishedError, Row
@@ -44,6 +45,7 @@ class Rows:
         # the row group of each row
         self.group_of = [number for number, group in enumerate(self.groups) for _ in group]
         self._held: OrderedDict[int, pa.Table] = OrderedDict()
+        self._lock = Lock()  # a thread makes batches while another one draws a preview
         self.hold = 2  # row groups
 
     def __len__(self) -> int:
@@ -66,12 +68,13 @@ class Rows:
             yield [str(shard.path.resolve()), shard.length, status.st_size, status.st_mtime_ns]
 
     def _table(self, group: int) -> pa.Table:
-        if group not in self._held:
-            while len(self._held) >= self.hold:
-                self._held.popitem(last=False)
-            self._held[group] = self._read(group)
-        self._held.move_to_end(group)
-        return self._held[group]
+        with self._lock:
+            if group not in self._held:
+                while len(self._held) >= self.hold:
+                    self._held.popitem(last=False)
+                self._held[group] = self._read(group)
+            self._held.move_to_end(group)
+            return self._held[group]
 
     def _read(self, group: int) -> pa.Table:
         shard, number, _ = self._places[group]

@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from ipt_ros.bagel import Batch
+from ipt_ros.bagel.flops import FlopCount
 from ipt_training.finetune.batches import Batches
 from ipt_training.finetune.log import RunLog
 from ipt_training.finetune.processes import ALONE, Processes, StoppedWithOthers
@@ -29,15 +30,17 @@ def train(trainee: Trainee, batches: Batches, recipe: FinetuneRecipe, processes:
     ``draw`` returns a picture for the log; it is asked for one whenever the state was saved. Only
     the first process has a ``log``.
     """
+    count_flops = FlopCount(trainee.model)
+
     def losses_at(step: int) -> dict[str, Tensor]:
         with processes.agreed():
             packed = {number: batches.batch(number)
                       for number in share(step, recipe.accumulate, processes)}
         losses = accumulated_losses(trainee, packed, recipe, processes)
-        samples, tokens = map(int, processes.total(
-            [sum(getattr(batch, name) for batch in packed.values())
-             for name in ('samples', 'tokens')]))
-        speed = log.step(step, losses, samples, tokens) if log else {}
+        samples, tokens, flops = processes.total([sum(each) for each in zip(*(
+            (batch.samples, batch.tokens, count_flops(batch).total)
+            for batch in packed.values()))])
+        speed = log.step(step, losses, int(samples), int(tokens), flops) if log else {}
         return losses | {name: torch.tensor(value) for name, value in speed.items()}
 
     def show(step: int, _: nn.Module) -> None:

@@ -18,11 +18,12 @@ from ipt_training.finetune.preview import preview
 from ipt_training.finetune.processes import join_processes, Processes
 from ipt_training.finetune.recipe import FinetuneRecipe
 from ipt_training.finetune.rows import Rows
-from ipt_training.finetune.samples import training_config
+from ipt_training.finetune.samples import checkpoint_config, training_config
 from ipt_training.finetune.sharding import gather, load_part, shard
 from ipt_training.finetune.state import SavedState
 from ipt_training.finetune.steps import train
 from ipt_training.finetune.trainee import merge_adapters, prepare, Trainee
+from ipt_training.peak import device_peak
 from ipt_training.store import write_json
 from safetensors import SafetensorError
 import torch
@@ -48,6 +49,7 @@ def finetune(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print)
             check_shared(recipe, processes)
             model = load_part(Path(recipe.start), dtype, processes)
             rows = Rows(recipe.data.paths, recipe.data.layout, recipe.data.split)
+            model.config = checkpoint_config(model.config, recipe.format)
             config = training_config(model.config, recipe.format)
         state = SavedState(work / STATE, processes)
         with processes.agreed():
@@ -68,9 +70,14 @@ def finetune(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print)
         tell(describe_plan(index, plan, recipe))
         trainee = Trainee(model)
         shard(trainee, dtype, processes)
-        batches = Batches(rows, plan, recipe, config, model.tokenizer, model.vae)
-        keep = RunLog(work / 'tensorboard', first) if processes.lead else nullcontext()
-        with keep as log:
+        batches = Batches(
+            rows, plan, recipe, config, model.tokenizer, model.vae, stride=processes.world)
+        keep = nullcontext()
+        if processes.lead:
+            peak = device_peak(processes.device)
+            tell(f'mfu is the share of {peak} on each of {processes.world} device(s)')
+            keep = RunLog(work / 'tensorboard', first, peak.flops * processes.world)
+        with batches, keep as log:
             train(trainee, batches, recipe, processes, state, log, lambda: preview(
                 model, rows, index.units, recipe.seed))
         export(trainee, adapters, recipe, processes)

@@ -12,7 +12,7 @@ import sys
 import time
 
 from finetune_runs import logged, saved, weights
-from ipt_ros.bagel import Bagel, Dropout
+from ipt_ros.bagel import Bagel, Dropout, imagine, read_prompt
 from ipt_training import train_model
 from ipt_training.finetune.batches import Batches
 from ipt_training.finetune.errors import FinetuneError
@@ -288,6 +288,17 @@ def test_bad_rows_stop_the_run_or_are_counted(make_recipe, model, tmp_path, make
                    model.tokenizer)
 
 
+def test_a_checkpoint_trained_to_imagine_smaller_does_so(make_recipe, model, make_examples):
+    recipe = make_recipe('small', mode='ipt', steps=1, format={'imagined_side': 16})
+    trained = Bagel.from_checkpoint(finetune(recipe))
+    assert trained.config.sampling.image_size == (16, 16)
+    assert trained.config.latent_rule(imagined=True).max_side == 16
+    assert trained.config.vae_transform == model.config.vae_transform
+    prompt = read_prompt(trained, system='', images=make_examples(0).images, question='?',
+                         mode='imagine')
+    assert imagine(prompt, replace(trained.config.sampling, steps=2)).shape == (16, 16, 3)
+
+
 def test_what_the_model_imagines_is_logged(undisturbed):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     found = EventAccumulator(str(Path(undisturbed.work_dir) / 'tensorboard')).Reload()
@@ -300,5 +311,7 @@ def test_speed_is_logged_beside_the_losses(undisturbed):
     scalars = logged(undisturbed)
     assert set(scalars['speed/tokens_per_s']) == set(scalars['speed/samples_per_s']) == set(
         range(1, 4))
-    assert all(value > 0 for value in scalars['speed/tokens_per_s'].values())
+    assert set(scalars['speed/mfu']) == set(range(1, 4))
+    assert all(value > 0 for name in ('tokens_per_s', 'mfu')
+               for value in scalars[f'speed/{name}'].values())
     assert json.loads((Path(undisturbed.work_dir) / 'run.json').read_text())['accumulate'] == 1
