@@ -23,7 +23,7 @@ from ipt_training.experiment.page import sections
 from ipt_training.experiment.plan import make_data, pieces_of
 from ipt_training.experiment.recipe import ExperimentRecipe, load_experiment
 from ipt_training.experiment.results import collect
-from ipt_training.experiment.runner import only_one, run_pieces
+from ipt_training.experiment.runner import conduct
 from ipt_training.recipe import recipe_file, RecipeError, RECIPES
 from ipt_training.store import StoreError, write_json
 import torch
@@ -91,17 +91,9 @@ def build_parser() -> argparse.ArgumentParser:
 def run(recipe: ExperimentRecipe, workers: int, device: str = 'cpu',
         pool: Executor | None = None, say: Callable[[str], None] = print) -> int:
     """Do all that is not done, and write the page; return 1 if something failed."""
-    if workers < 1:
-        raise ExperimentError(f'--workers is {workers}; give 1 or more')
-    work = Path(recipe.work_dir)
-    with only_one(work):
-        pieces = pieces_of(recipe, device)
-        for piece in pieces:  # before the first hour, not after it
-            piece.finished()
-        make_data(recipe, workers, pool)
-        failed = run_pieces(pieces, workers, pool, say)
-        report(recipe, say)
-    return 1 if failed else 0
+    return conduct(
+        Path(recipe.work_dir), pieces_of(recipe, device), lambda: make_data(recipe, workers, pool),
+        lambda: report(recipe, say), workers, pool, say)
 
 
 def report(recipe: ExperimentRecipe, say: Callable[[str], None] = print) -> None:

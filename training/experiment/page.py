@@ -7,9 +7,21 @@ from ipt_training.evaluation.images import MEASURES
 from ipt_training.evaluation.tables import share
 from ipt_training.experiment.markdown import notes, table
 from ipt_training.experiment.plan import BASE
-from ipt_training.experiment.results import load_paper, SURE
+from ipt_training.experiment.results import load_paper
+from ipt_training.experiment.words import (
+    cost,
+    gain,
+    image_count,
+    image_table,
+    mean_cell,
+    missing,
+    points,
+    PREDICTORS,
+    TASKS,
+    TEST,
+    VERDICTS,
+)
 
-TASKS = {'pet': 'PET', 'pt': 'PT', 'mvc': 'MVC'}
 NAMES = {BASE: 'before (all begin here)', 'label-only': 'label-only', 'text-cot': 'text CoT',
          'ipt': 'IPT', 'mixed': 'mixed'}
 AHEAD = 0.25  # how far above chance a task's best mode should be
@@ -26,10 +38,6 @@ ipt experiment --report                         # this page, of what is done by 
 its recipe, log, checkpoint and results; `ipt report` and `ipt compare` take `RUN/results`, too.
 All numbers of this page are in the JSON file beside it.
 """
-_PREDICTORS = {'imagined': 'imagined', 'mean_image': 'mean true image of training',
-               'nearest_input': 'nearest input', 'other_truth': 'truth of another place'}
-_MEASURES = {'psnr': 'PSNR (dB, more is better)', 'ssim': 'SSIM (more is better)',
-             'perceptual': "the model's own image features (less is better)"}
 
 
 def sections(numbers: dict) -> list[str]:
@@ -39,7 +47,7 @@ def sections(numbers: dict) -> list[str]:
         _MADE,
         '# The experiment',
         _what(numbers),
-        _missing(numbers),
+        missing(numbers['runs']),
         '## Beside the paper',
         _main(numbers, paper),
         _targets(numbers),
@@ -91,7 +99,8 @@ def _what(numbers: dict) -> str:
         'asking and measures, [tasks](tasks.md) the questions.',
     ]
     left_out = _left_out(runs)
-    return '\n'.join([*lines, *(['', left_out] if left_out else []), *_cost(numbers)])
+    parts = ('\n'.join(lines), left_out, cost(numbers['runs']))
+    return '\n\n'.join(part for part in parts if part)
 
 
 def _left_out(runs: list[dict]) -> str:
@@ -101,36 +110,6 @@ def _left_out(runs: list[dict]) -> str:
     return 'Samples that could not be made: ' + '; '.join(
         f'{mode}, ' + ', '.join(f'{count} x {reason}' for reason, count in found.items())
         for mode, found in reasons.items()) + '.'
-
-
-def _cost(numbers: dict) -> list[str]:
-    trained = [run['train_seconds'] for run in numbers['runs'].values()
-               if run.get('train_seconds')]
-    asked = [run['ask_seconds'] for run in numbers['runs'].values() if run.get('ask_seconds')]
-    if not trained or not asked:
-        return []
-    machines = sorted({run['machine'] for run in numbers['runs'].values() if run.get('machine')})
-    return ['', f'Training took {sum(trained) / len(trained) / 60:.0f} minutes a run, asking '
-            f'{sum(asked) / len(asked) / 60:.0f}, one thread each'
-            + (f' ({"; ".join(machines)})' if machines else '') + '.']
-
-
-def _missing(numbers: dict) -> str:
-    open_runs = {name: run for name, run in numbers['runs'].items()
-                 if not (run['trained'] and run['asked'])}
-    failed = [f'- `{name}` was made with other settings than the recipe has now: '
-              f'{"; ".join(run["changed"]):.300}'
-              for name, run in numbers['runs'].items() if run['changed']]
-    failed += [f'- `{name}` could not be asked `{mode}`: {reason}'
-               for name, run in numbers['runs'].items()
-               for mode, reason in run['not_applicable'].items()]
-    text = ''
-    if open_runs:
-        text = (f'**Not complete: {len(open_runs)} of {len(numbers["runs"])} runs are missing.** '
-                'What stands below is of the others alone; a mean is over the seeds that are '
-                'there.\n\n' + '\n'.join(f'- `{name}`: {run["words"]}'
-                                         for name, run in open_runs.items()))
-    return '\n\n'.join(part for part in (text, '\n'.join(failed)) if part)
 
 
 def _main(numbers: dict, paper: dict) -> str:
@@ -143,7 +122,7 @@ def _main(numbers: dict, paper: dict) -> str:
         row = [NAMES[mode]]
         for task in tasks:
             way = numbers['better'][task].get(mode, '')
-            row += [_mean(numbers['scores'][task][mode][way]) + f' `{way}`' if way else '-',
+            row += [mean_cell(numbers['scores'][task][mode][way]) + f' `{way}`' if way else '-',
                     f'{published[task]:.1f}']
         rows.append(row)
     for name in ('chance', 'blind'):
@@ -159,13 +138,6 @@ def _main(numbers: dict, paper: dict) -> str:
         'the better one on the same questions flatters every row a little.')
 
 
-def _mean(cell: dict) -> str:
-    seeds = ', '.join(f'{100 * value:.1f}' for value in cell['seeds'].values())
-    ends = ', '.join(f'{100 * end:.1f}' for end in cell['ci95'])
-    spread = f' ({seeds})' if len(cell['seeds']) > 1 else ''
-    return f'{100 * cell["accuracy"]:.1f}{spread} [{ends}]'
-
-
 def _targets(numbers: dict) -> str:
     """Say whether the experiment did what it was meant to show."""
     rows = []
@@ -179,7 +151,7 @@ def _targets(numbers: dict) -> str:
                 f'{100 * (accuracy - cell["chance"]):+.1f} points, at least {100 * low:+.1f} '
                 f'({NAMES[mode]}, `{way}`)')])
         rows += [[f'{TASKS[task]}, {NAMES[row["trained"]]}: the true image helps clearly',
-                  _yes(row['verdict'] == 'more'), _points(row)]
+                  _yes(row['verdict'] == 'more'), points(row)]
                  for row in numbers['within']
                  if row['task'] == task and row['second'] == 'oracle']
         for mode, found in numbers['images'].get(task, {}).items():
@@ -192,7 +164,7 @@ def _targets(numbers: dict) -> str:
                     rows.append([
                         f'{TASKS[task]}, {NAMES[mode]}: imagined nearer than all that takes no '
                         f'imagination, {measure}', _yes(worst[1]['ci95'][0] > 0),
-                        f'hardest: {_PREDICTORS[worst[0]]}, {_gain(worst[1])}'])
+                        f'hardest: {PREDICTORS[worst[0]]}, {gain(worst[1])}'])
     if not rows:
         return ''
     return '### What it should show\n\n' + table(['', 'reached', 'by'], rows)
@@ -200,18 +172,6 @@ def _targets(numbers: dict) -> str:
 
 def _yes(reached: bool) -> str:
     return 'yes' if reached else '**no**'
-
-
-def _gain(gain: dict) -> str:
-    return f'{gain["mean"]:+.3f} [{gain["ci95"][0]:+.3f}, {gain["ci95"][1]:+.3f}]'
-
-
-def _points(row: dict) -> str:
-    low, high = (100 * end for end in row['ci95'])
-    return f'{100 * row["difference"]:+.1f} [{low:+.1f}, {high:+.1f}]'
-
-
-_VERDICTS = {'more': 'more', 'less': 'less', 'open': 'cannot tell'}
 
 
 def _between(numbers: dict, paper: dict) -> str:
@@ -224,11 +184,11 @@ def _between(numbers: dict, paper: dict) -> str:
         pair = f'{TASKS[row["task"]]}: {NAMES[row["second"]]} against {NAMES[row["first"]]}'
         if word in agreement:
             agreement[word].append(pair)
-        rows.append([pair, _points(row), f'{row["p_holm"]:.4f}', _VERDICTS[row['verdict']],
+        rows.append([pair, points(row), f'{row["p_holm"]:.4f}', VERDICTS[row['verdict']],
                      f'{published["difference"]:+.1f}' + ('' if published['sure'] else ' (open)'),
                      word])
-    told = [f'{TASKS[row["task"]]}: {NAMES[row["second"]]} gets {_VERDICTS[row["verdict"]]} right '
-            f'than {NAMES[row["first"]]}, {_points(row)} points'
+    told = [f'{TASKS[row["task"]]}: {NAMES[row["second"]]} gets {VERDICTS[row["verdict"]]} right '
+            f'than {NAMES[row["first"]]}, {points(row)} points'
             for row in numbers['between'] if row['verdict'] != 'open']
     text = ('These differences are more than chance:\n\n' + '\n'.join(f'- {line}' for line in told)
             if told else 'No difference between two ways of training is more than chance.')
@@ -239,10 +199,7 @@ def _between(numbers: dict, paper: dict) -> str:
         f'same way and {len(agreement["differs"])} the other way.',
         table(['', 'points [95 %]', 'p (Holm)', 'here', 'paper, points', 'beside the paper'],
               rows),
-        f'Question by question, a question counting as the mean of its seeds. *More* and *less* '
-        f'need a sign-flip test below {SURE}, corrected for the number of rows (Holm), and every '
-        'seed of the one above every seed of the other. The test draws questions, not seeds: how '
-        'far a result hangs on the seed, a few seeds show only roughly. *(open)*: with so many '
+        TEST + ' *(open)*: with so many '
         'questions as the paper asked, such a difference could be chance (two shares, 5 %).'])
 
 
@@ -266,8 +223,8 @@ def _beside(verdict: str, published: dict) -> str:
 
 def _within(numbers: dict) -> str:
     rows = [[f'{TASKS[row["task"]]}, {NAMES[row["trained"]]}',
-             f'`{row["second"]}` against `{row["first"]}`', _points(row),
-             f'{row["p_holm"]:.4f}', _VERDICTS[row['verdict']]] for row in numbers['within']]
+             f'`{row["second"]}` against `{row["first"]}`', points(row),
+             f'{row["p_holm"]:.4f}', VERDICTS[row['verdict']]] for row in numbers['within']]
     return table(['', 'the same models asked', 'points [95 %]', 'p (Holm)', ''], rows) \
         or 'Nothing to compare yet.'
 
@@ -279,7 +236,7 @@ def _thought(numbers: dict, paper: dict) -> str:
         for task in TASKS:
             cell = numbers['scores'].get(task, {}).get(published['trained'], {}).get(
                 published['asked'])
-            row += [_mean(cell) if cell else '-', f'{published[task]:.1f}']
+            row += [mean_cell(cell) if cell else '-', f'{published[task]:.1f}']
         rows.append(row)
     return table(['trained', 'asked'] + [
         head for name in TASKS.values() for head in (f'{name} here', 'paper')], rows) + (
@@ -330,37 +287,15 @@ def _every_way(numbers: dict) -> str:
 def _cell(way: str, cell: dict | None) -> str:
     if cell is None:
         return '-'
-    text = _mean(cell)
+    text = mean_cell(cell)
     if cell['unanswered'] > 0.01:
         text += f'; no letter {share(cell["unanswered"])}'
     return text + (f'; drew {share(cell["drew"])}' if way == 'imagine' else '')
 
 
 def _images(numbers: dict) -> str:
-    parts = []
-    for task, by_mode in numbers['images'].items():
-        rows = []
-        for mode, found in by_mode.items():
-            for measure, words in _MEASURES.items():
-                values = found[measure]
-                rows.append([NAMES[mode], words, *(
-                    f'{values[name]["mean"]:.3f}' if name in values else '-'
-                    for name in _PREDICTORS)])
-            if found['objects']:
-                rows.append([NAMES[mode], 'objects found (false alarms)', *(
-                    _recall(found['objects'].get(name)) for name in _PREDICTORS)])
-        parts.append(f'**{TASKS[task]}**, {_counts(by_mode)}\n\n' + table(
-            ['trained', '', *_PREDICTORS.values()], rows))
-    return '\n\n'.join(parts) or 'No run has imagined on all questions yet.'
-
-
-def _counts(by_mode: dict) -> str:
-    counts = sorted({found['n'] for found in by_mode.values()})
-    return (f'{counts[0]} images' if len(counts) == 1 else f'{counts[0]} to {counts[-1]} images '
-            'a mode')
-
-
-def _recall(found: dict | None) -> str:
-    if not found:
-        return '-'
-    return f'{share(found["recall"])} ({share(found["false_alarms"])})'
+    return '\n\n'.join(
+        f'**{TASKS[task]}**, {image_count(list(by_mode.values()))}\n\n' + image_table(
+            'trained', {NAMES[mode]: found for mode, found in by_mode.items()})
+        for task, by_mode in numbers['images'].items()
+    ) or 'No run has imagined on all questions yet.'

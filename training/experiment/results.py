@@ -6,15 +6,15 @@ import json
 from pathlib import Path
 
 from ipt_training.evaluation.errors import EvaluationError
-from ipt_training.evaluation.statistics import holm
 from ipt_training.experiment.pieces import Piece
 from ipt_training.experiment.plan import BASE, data_folder, pieces_of, Run, runs_of
 from ipt_training.experiment.recipe import ExperimentRecipe
-from ipt_training.experiment.runs import INDEX, LOG, not_applicable, RESULTS, WORK
+from ipt_training.experiment.runs import not_applicable, RESULTS
 from ipt_training.experiment.scores import BySeed, compare, images, read_records, score
+from ipt_training.experiment.states import state_of
+from ipt_training.experiment.words import adjusted
 import yaml
 
-SURE = 0.05  # level of the tests, after Holm's correction
 PAPER = Path(__file__).with_name('paper.yaml')
 # In which ways a model answers with and without thinking first; the paper reports the better one.
 SHORT = ('answer', 'answer-vae')
@@ -36,7 +36,7 @@ def collect(recipe: ExperimentRecipe) -> dict:
     """
     runs = list(runs_of(recipe))
     pieces = {piece.name: piece for piece in pieces_of(recipe)}
-    found = {run.folder.name: _state(run, pieces, recipe) for run in runs}
+    found = {run.folder.name: _state(run, pieces) for run in runs}
     cells = _cells(recipe, runs)
     scores: dict = {}
     pictures: dict = {}
@@ -90,52 +90,12 @@ def _cells(recipe: ExperimentRecipe, runs: list[Run]) -> dict[tuple[str, str, st
     return cells
 
 
-def _state(run: Run, pieces: dict[str, Piece], recipe: ExperimentRecipe) -> dict:
-    """Return how far a run is, in numbers and in words."""
-    training = pieces.get(f'train {run.folder.name}')
+def _state(run: Run, pieces: dict[str, Piece]) -> dict:
+    """Return how far a run is, and which questions could not be asked."""
     asking = pieces[f'evaluate {run.folder.name}']
-    state = {'mode': run.mode, 'seed': run.seed, 'trained': training is None, 'asked': False}
-    words = []
-    if training is not None:
-        state['trained'] = _finished(training)
-        steps = recipe.training['steps'] if state['trained'] else int(training.count())
-        state |= {'steps': steps, 'train_seconds': (training.state() or {}).get('seconds'),
-                  'machine': (training.state() or {}).get('machine'),
-                  **_index(run.folder / WORK / INDEX),
-                  'losses': _losses(run.folder / WORK / LOG)}
-        if not state['trained']:
-            words.append(f'trained {steps} of {recipe.training["steps"]} steps' if steps
-                         else 'training not begun')
-    state['asked'] = _finished(asking)
-    # A page can still be written when the checkpoint that all began with is another one by now.
-    state['changed'] = [*(training.changed() if training else []), *asking.changed()]
-    state['ask_seconds'] = (asking.state() or {}).get('seconds')
-    if not state['asked']:
-        share = asking.count() / asking.units
-        words.append(f'asked {share:.0%} of the questions' if share else 'not asked')
-    state['not_applicable'] = not_applicable(run.folder / RESULTS)
-    return state | {'words': ', '.join(words)}
-
-
-def _finished(piece: Piece) -> bool:
-    return bool((piece.state() or {}).get('finished'))
-
-
-def _index(path: Path) -> dict:
-    """Return how many samples a run's data gave, and what they left out."""
-    if not path.exists():
-        return {}
-    index = json.loads(path.read_text(encoding='utf-8'))
-    return {'samples': len(index['units']), 'left_out': index['skipped']}
-
-
-def _losses(path: Path) -> dict[str, float]:
-    """Return the last losses that a run logged."""
-    if not path.exists():
-        return {}
-    lines = path.read_text(encoding='utf-8').splitlines()
-    last = json.loads(lines[-1]) if lines else {}
-    return {name: last[name] for name in ('ce', 'mse') if name in last}
+    return {'mode': run.mode, 'seed': run.seed,
+            **state_of(pieces.get(f'train {run.folder.name}'), [asking]),
+            'not_applicable': not_applicable(run.folder / RESULTS)}
 
 
 def _samples_a_step(recipe: ExperimentRecipe) -> int:
@@ -162,7 +122,7 @@ def _between(recipe: ExperimentRecipe, scores: dict, cells: dict) -> list[dict]:
             if all(ways):
                 rows.append({'task': task, 'first': first, 'second': second, 'asked': ways,
                              **compare(cells[task, first, ways[0]], cells[task, second, ways[1]])})
-    return _adjusted(rows)
+    return adjusted(rows)
 
 
 def _within(recipe: ExperimentRecipe, cells: dict) -> list[dict]:
@@ -174,23 +134,4 @@ def _within(recipe: ExperimentRecipe, cells: dict) -> list[dict]:
             if all(key in cells for key in keys):
                 rows.append({'task': task, 'trained': trained, 'first': first, 'second': second,
                              **compare(cells[keys[0]], cells[keys[1]])})
-    return _adjusted(rows)
-
-
-def _adjusted(rows: list[dict]) -> list[dict]:
-    for row, p in zip(rows, holm([row['p'] for row in rows])):
-        row['p_holm'] = p
-        row['verdict'] = verdict(row)
-    return rows
-
-
-def verdict(row: dict) -> str:
-    """
-    Return 'more', 'less' or 'open': of the second one against the first.
-
-    More or less only where the test, corrected for the number of rows, is below SURE and all seeds
-    lie apart.
-    """
-    if row['p_holm'] >= SURE or not row['apart']:
-        return 'open'
-    return 'more' if row['difference'] > 0 else 'less'
+    return adjusted(rows)

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Does pieces side by side, each when those that it needs are done."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
 from dataclasses import dataclass
-import fcntl
 import multiprocessing
 from pathlib import Path
 import time
@@ -14,6 +12,7 @@ import time
 from ipt_training.experiment.errors import ExperimentError
 from ipt_training.experiment.pieces import do, Piece
 from ipt_training.experiment.progress import Pace, seconds_left, spoken
+from ipt_training.locking import only_one
 from ipt_training.workers import start_worker
 
 WORD_EVERY = 60.0  # s between two words about progress
@@ -109,17 +108,30 @@ def _progress(pieces: Sequence[Piece], todo: Sequence[Piece], running: dict[Futu
             + (f'; about {spoken(rest)} left' if todo else ''))
 
 
-@contextmanager
-def only_one(folder: Path) -> Iterator[None]:
-    """Hold a folder against a second experiment in it; the lock goes when the process does."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / '.lock').open('w') as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise ExperimentError(f"another process works in '{folder}'; wait for it, or give "
-                                  'another work_dir') from None
-        yield
+def conduct(
+    work: Path,
+    pieces: Sequence[Piece],
+    make_data: Callable[[], None],
+    report: Callable[[], None],
+    workers: int,
+    pool: Executor | None = None,
+    say: Callable[[str], None] = print,
+) -> int:
+    """
+    Make data, do all pieces, and report; return 1 if a piece failed, else 0.
+
+    Raises ExperimentError as `run_pieces` does, before anything is made, and StoreError where
+    another process is at work in the folder.
+    """
+    if workers < 1:
+        raise ExperimentError(f'--workers is {workers}; give 1 or more')
+    with only_one(work):
+        for piece in pieces:  # what is refused is refused before the first hour, not after it
+            piece.finished()
+        make_data()
+        failed = run_pieces(pieces, workers, pool, say)
+        report()
+    return 1 if failed else 0
 
 
 def _start() -> None:

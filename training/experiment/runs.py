@@ -2,11 +2,12 @@
 """The pieces that experiments are made of: fine-tune a checkpoint, ask a checkpoint questions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, is_dataclass, MISSING, replace
 from functools import partial
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 from ipt_ros.bagel import BagelError
 from ipt_ros.spatial.errors import SpatialError
@@ -21,8 +22,11 @@ from ipt_training.store import write_json
 import yaml
 
 RECIPE, CHECKPOINT, WORK, RESULTS = 'recipe.yaml', 'checkpoint', 'work', 'results'
+LATENTS = 'latents'  # beside the folders of runs
 INDEX, LOG = 'index.json', 'finetune.jsonl'  # what fine-tuning writes into its work folder
 NOT_APPLICABLE = 'not_applicable.json'
+# Settings that change how long a run takes, and not what comes out.
+_INDIFFERENT = ('loading', 'save_seconds')
 # How much longer than an answer a question takes about; guesses for the time that is left.
 _EFFORT = {'answer': 1.0, 'answer-vae': 1.2, 'imagine': 8.0, 'text-cot': 5.0, 'oracle': 1.4}
 _ANSWER_SECONDS, _SAMPLE_SECONDS = 0.05, 0.04
@@ -57,7 +61,16 @@ class Asking:
 
 def run_recipe(folder: Path, settings: Mapping, mode: str, seed: int, start: Path,
                data: Sequence[Path]) -> FinetuneRecipe:
-    """Return the fine-tuning of a run in its folder. Raises RecipeError for odd settings."""
+    """
+    Return the fine-tuning of a run in its folder.
+
+    Runs side by side share one cache of latents, if there is to be any. Raises RecipeError for odd
+    settings.
+    """
+    loading = settings.get('loading', {})
+    if loading.get('latent_cache_gib') and not loading.get('latent_cache'):
+        settings = {**settings, 'loading': {**loading, 'latent_cache': str(
+            folder.parent / LATENTS)}}
     return finetune_recipe({
         **settings, 'name': folder.name, 'mode': mode, 'seed': seed, 'start': str(start),
         'checkpoint': str(folder / CHECKPOINT), 'work_dir': str(folder / WORK),
@@ -67,12 +80,13 @@ def run_recipe(folder: Path, settings: Mapping, mode: str, seed: int, start: Pat
 
 def training(folder: Path, recipe: FinetuneRecipe, device: str = 'cpu') -> Piece:
     """Return the piece that trains a checkpoint into ``folder``/checkpoint."""
-    values = json.loads(json.dumps(asdict(recipe)))
+    values = json.loads(json.dumps(_chosen(recipe)))
+    decides = {name: value for name, value in values.items() if name not in _INDIFFERENT}
     samples = recipe.accumulate * max(recipe.packing.batch_samples, 1)
     return Piece(
         'train', folder, _train, (folder, values, device),
         units=recipe.steps, count=partial(steps_done, folder),
-        settings=values | {'start': fingerprint(recipe.start)},
+        settings=decides | {'start': fingerprint(recipe.start)},
         pace=f'train {recipe.mode}',
         effort=_SAMPLE_SECONDS * samples * (3 if recipe.mode in ('ipt', 'mixed') else 1))
 
@@ -103,6 +117,24 @@ def not_applicable(out: Path) -> dict[str, str]:
     """Return why a checkpoint could not be asked in some modes, by mode."""
     path = out / NOT_APPLICABLE
     return json.loads(path.read_text(encoding='utf-8')) if path.exists() else {}
+
+
+def _chosen(settings: Any) -> dict:
+    """
+    Return the settings that are not the usual ones, nested.
+
+    A program that has learned a new setting, and by itself does as before, still knows its runs.
+    """
+    chosen = {}
+    for item in fields(settings):
+        value = getattr(settings, item.name)
+        usual = item.default if item.default_factory is MISSING else item.default_factory()
+        if is_dataclass(value):
+            if nested := _chosen(value):
+                chosen[item.name] = nested
+        elif value != usual:
+            chosen[item.name] = value
+    return chosen
 
 
 def _train(folder: Path, values: Mapping, device: str) -> None:

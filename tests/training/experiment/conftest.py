@@ -2,8 +2,13 @@
 """What the tests of experiments share."""
 
 from concurrent.futures import Executor, Future
+from pathlib import Path
+import sys
 
 import pytest
+
+# Where bags are written without ROS, and a world is drawn without a simulator.
+sys.path[:0] = [str(Path(__file__).parents[1] / 'mining'), str(Path(__file__).parents[1])]
 
 
 class AtOnce(Executor):

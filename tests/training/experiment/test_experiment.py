@@ -16,7 +16,7 @@ from ipt_training.experiment.plan import pieces_of, runs_of
 from ipt_training.experiment.recipe import load_experiment, replaced
 from ipt_training.experiment.results import collect
 from ipt_training.experiment.runs import steps_done
-from ipt_training.recipe import RecipeError, RECIPES
+from ipt_training.recipe import read_recipe, RecipeError, RECIPES
 import pytest
 import yaml
 
@@ -28,9 +28,10 @@ def small(tmp_path, tiny_checkpoint):
     """Return settings of an experiment on counting that takes seconds."""
     return replaced(command.QUICK, {
         'work_dir': str(tmp_path / 'work'), 'page': str(tmp_path / 'page.md'),
-        'start': str(tiny_checkpoint), 'tasks': ['mvc'], 'modes': ['label-only', 'mixed'],
-        'data': {'examples': 4}, 'asking': {'modes': ['answer', 'imagine'], 'n': 2},
-        'training': {'packing': {'sample_tokens': 2048}, 'save_seconds': 0.0}})
+        'start': str(tiny_checkpoint), 'tasks': ['mvc'], 'modes': ['label-only', 'text-cot'],
+        'data': {'examples': 4}, 'asking': {'modes': ['answer', 'text-cot'], 'n': 2},
+        'training': {'steps': 30, 'packing': {'sample_tokens': 2048, 'batch_tokens': 4096},
+                     'save_seconds': 0.05}})
 
 
 def test_the_shipped_recipe_is_the_papers_experiment():
@@ -72,54 +73,16 @@ def test_a_page_of_nothing_says_what_is_missing(small, tmp_path, capsys):
     command.report(recipe)
     page = (tmp_path / 'page.md').read_text()
     assert '3 of 3 runs are missing' in page
-    assert '`mixed-0`: training not begun, not asked' in page
+    assert '`text-cot-0`: training not begun, not asked' in page
     assert 'of 0 of 3 runs' in capsys.readouterr().out
 
 
 @pytest.mark.slow
-def test_the_whole_experiment_in_miniature(small, tmp_path, at_once, capsys):
-    """Data from the simulator, two modes, their questions, and the page; then nothing again."""
-    recipe = load_experiment(SHIPPED, small)
-    assert command.run(recipe, 1, pool=at_once) == 0
-    work = tmp_path / 'work'
-    for run in runs_of(recipe):
-        assert (run.folder / 'results' / 'results.json').exists()
-        if run.mode != 'base':
-            for name in ('recipe.yaml', 'train.log', 'checkpoint/ema.safetensors'):
-                assert (run.folder / name).exists()
-    numbers = json.loads((tmp_path / 'page.json').read_text())
-    assert numbers == collect(recipe)
-    assert all(run['trained'] and run['asked'] for run in numbers['runs'].values())
-    cells = numbers['scores']['mvc']
-    assert set(cells) == {'base', 'label-only', 'mixed'}
-    assert all(cell['n'] == 2 for asked in cells.values() for cell in asked.values())
-    assert [(row['first'], row['second']) for row in numbers['between']] == [
-        ('label-only', 'mixed')]
-    page = (tmp_path / 'page.md').read_text()
-    assert 'missing' not in page and '| mixed |' in page and '62.3' in page
-
-    weights = work / 'mixed-0' / 'checkpoint' / 'ema.safetensors'
-    before = weights.stat().st_mtime_ns
-    capsys.readouterr()
-    assert command.run(recipe, 1, pool=at_once) == 0
-    assert weights.stat().st_mtime_ns == before
-    assert 'all 5 pieces are done' in capsys.readouterr().out
-    # More questions are asked of the same checkpoints; other training is refused.
-    with pytest.raises(ExperimentError, match='steps: 2 there, 3 now'):
-        command.run(load_experiment(SHIPPED, replaced(small, {'training': {'steps': 3}})), 1)
-    # When the first checkpoint is another one by now, the page says so, and shows what there is.
-    other = load_experiment(SHIPPED, replaced(small, {'start': str(tmp_path / 'other')}))
-    command.report(other)
-    assert 'other settings than the recipe has now: start' in (tmp_path / 'page.md').read_text()
-
-
-@pytest.mark.slow
-def test_a_killed_experiment_goes_on_where_it_was(small, tmp_path, at_once):
-    settings = replaced(small, {
-        'modes': ['label-only'], 'base': False, 'training': {'steps': 60},
-        'asking': {'modes': ['answer']}})
+def test_the_whole_experiment_in_miniature_killed_and_gone_on_with(small, tmp_path, at_once,
+                                                                   capsys):
+    """Data of the simulator, two modes, a kill, the questions, the page; then nothing again."""
     path = tmp_path / 'recipe.yaml'
-    path.write_text(yaml.safe_dump(replaced(yaml.safe_load(SHIPPED.read_text()), settings)))
+    path.write_text(yaml.safe_dump(replaced(read_recipe(SHIPPED), small)))
     recipe = load_experiment(path)
     command.make_data(recipe, 1, at_once)
     run = tmp_path / 'work' / 'label-only-0'
@@ -138,9 +101,34 @@ def test_a_killed_experiment_goes_on_where_it_was(small, tmp_path, at_once):
 
     assert command.run(recipe, 1, pool=at_once) == 0
     _, _, again = (run / 'train.log').read_text().split('train label-only-0')
-    first = int(re.search(r'finetune:.*?(\d+)/60', again)[1])
-    assert 19 <= first < 60
-    assert collect(recipe)['runs']['label-only-0']['asked']
+    assert 0 < int(re.search(r'finetune:.*?(\d+)/30', again)[1]) < 30
+    for run in runs_of(recipe):
+        assert (run.folder / 'results' / 'results.json').exists()
+        if run.mode != 'base':
+            for name in ('recipe.yaml', 'train.log', 'checkpoint/ema.safetensors'):
+                assert (run.folder / name).exists()
+    numbers = json.loads((tmp_path / 'page.json').read_text())
+    assert numbers == collect(recipe)
+    assert all(run['trained'] and run['asked'] for run in numbers['runs'].values())
+    cells = numbers['scores']['mvc']
+    assert set(cells) == {'base', 'label-only', 'text-cot'}
+    assert all(cell['n'] == 2 for asked in cells.values() for cell in asked.values())
+    assert [(row['first'], row['second']) for row in numbers['between']] == [
+        ('label-only', 'text-cot')]
+    page = (tmp_path / 'page.md').read_text()
+    assert 'missing' not in page and '| text CoT |' in page and '62.3' in page
+
+    weights = tmp_path / 'work' / 'text-cot-0' / 'checkpoint' / 'ema.safetensors'
+    before = weights.stat().st_mtime_ns
+    capsys.readouterr()
+    assert command.run(recipe, 1, pool=at_once) == 0
+    assert weights.stat().st_mtime_ns == before
+    assert 'all 5 pieces are done' in capsys.readouterr().out
+    with pytest.raises(ExperimentError, match='steps: 30 there, 31 now'):
+        command.run(load_experiment(SHIPPED, replaced(small, {'training': {'steps': 31}})), 1)
+    # When the first checkpoint is another one by now, the page says so, and shows what there is.
+    command.report(load_experiment(path, {'start': str(tmp_path / 'other')}))
+    assert 'other settings than the recipe has now: start' in (tmp_path / 'page.md').read_text()
 
 
 def _is_open(path: Path) -> bool:

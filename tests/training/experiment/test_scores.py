@@ -5,8 +5,9 @@ from ipt_training.evaluation.errors import EvaluationError
 from ipt_training.evaluation.statistics import sign_flip_p
 from ipt_training.experiment.markdown import notes, table, write_page
 from ipt_training.experiment.page import paper_difference
-from ipt_training.experiment.results import better, load_paper, verdict
+from ipt_training.experiment.results import better, load_paper
 from ipt_training.experiment.scores import compare, hits, images, score
+from ipt_training.experiment.words import verdict
 import pytest
 
 

@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""``python -m ipt_training.sim_to_real``."""
+
+import sys
+
+from ipt_training.sim_to_real.command import main
+
+# Worker processes import this file as well, under another name.
+if __name__ == '__main__':
+    sys.exit(main())
