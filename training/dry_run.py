@@ -4,11 +4,13 @@
 from collections.abc import Callable
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 import tempfile
 
 from ipt_ros.bagel import Bagel, BagelConfig, fast_dtype, Tokenizer, Vae
+from ipt_ros.bagel.flops import FlopCount
 from ipt_training.data import stack_examples, TaskData
 from ipt_training.memory import adamw_memory, GIB, saved_bytes
 from ipt_training.nano import Build, STAGES
@@ -137,13 +139,17 @@ def _model_stage(name: str, recipe: Recipe, config: BagelConfig, material: Mater
     parameters = list(model.parameters())
     # Autocast is not for the device 'meta', so the model itself takes the type of activations.
     narrow = model.to(fast_dtype())
-    activations = saved_bytes(
-        lambda: [narrow.loss(batch.to('meta')) for batch in batches.values()], parameters)
+    # One kind of samples after another runs forwards and backwards.
+    activations = max(saved_bytes(partial(narrow.loss, batch.to('meta')), parameters)
+                      for batch in batches.values())
     memory = adamw_memory(
         parameters, average=bool(stage.optimizer.ema), activations=activations)
     tokens = sum(batch.tokens for batch in batches.values())
+    count_flops = FlopCount(model)
+    flops = sum(count_flops(batch).total for batch in batches.values())
     return (f'{name}: {stage.steps} steps of {sum(stage.samples.values())} samples '
-            f'({_counted(stage.samples)}), {tokens} tokens\n  {_parameters(parameters)}\n'
+            f'({_counted(stage.samples)}), {tokens} tokens, {flops / 1e12:.3g} TFLOP\n'
+            f'  {_parameters(parameters)}\n'
             f'  memory: {memory}')
 
 

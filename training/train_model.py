@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ipt_ros.bagel import Bagel, Batch, Dropout, fast_dtype, Loss, pack
+from ipt_ros.bagel.flops import FlopCount
 from ipt_ros.spatial import Question, Task, TASKS
 from ipt_ros.spatial.prompts import answer_text
 import numpy as np
@@ -19,6 +20,7 @@ from torch import Tensor
 from .data import TaskData
 from .listings import listing
 from .loop import run_stage
+from .peak import device_peak
 from .places import locate_answer, showing_answer, what_question, where_question
 from .recipe import ModelRecipe
 from .relations import perspective_questions
@@ -33,6 +35,7 @@ from .samples import (
     told_sample,
     with_truth,
 )
+from .speed import Speed
 
 # Examples at the end of every task's data that are never trained on, only watched.
 HELD_OUT = 64
@@ -131,10 +134,15 @@ def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: 
         if parameter.startswith(tuple(recipe.frozen)):
             value.requires_grad_(False)
     total = sum(recipe.weights.values())
+    count_flops, speed = FlopCount(model), Speed(device_peak(model.device).flops)
 
     def losses_at(step: int) -> dict[str, Tensor]:
         named: dict[str, Tensor] = {'loss': torch.zeros((), device=model.device)}
-        for kind, batch in batches_at(step, model, tasks, recipe, seed).items():
+        batches = batches_at(step, model, tasks, recipe, seed)
+        figures = speed.step(*map(sum, zip(*(
+            (batch.samples, batch.tokens, count_flops(batch).total)
+            for batch in batches.values()))))
+        for kind, batch in batches.items():
             loss = training_loss(model, batch.to(model.device))
             part = recipe.weights[kind] / total * (
                 recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse)
@@ -145,7 +153,7 @@ def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: 
             named[f'ce_{kind}'] = told.detach()
             if len(batch.noised):
                 named[f'mse_{kind}'] = loss.mse.detach()
-        return named
+        return named | {name: torch.tensor(value) for name, value in figures.items()}
 
     run_stage(name, model, losses_at, steps=recipe.steps, settings=recipe.optimizer,
               folder=folder)

@@ -6,7 +6,7 @@ import shutil
 
 import cv2
 from ipt_ros.bagel import Bagel, pack
-from ipt_training import dry_run, evaluate, nano
+from ipt_training import dry_run, evaluate, nano, train_model
 from ipt_training.data import load_tasks
 from ipt_training.nano import Build
 from ipt_training.recipe import load_recipe, RecipeError, RECIPES
@@ -131,8 +131,9 @@ def test_a_dry_run_tells_every_stage_and_draws_first_batches(built, tmp_path, ca
     assert main(['--recipe', str(recipe), '--dry-run']) == 0
     said = capsys.readouterr().out
     for words in ('encoder: 2 steps of 2 images', 'vae: 2 steps of 2 crops, 32 pixels a side',
-                  'letters: 2 steps of 2 samples (1 drill-mvc, 1 drill-pet)', 'tokens',
-                  'parameters are trained', 'memory: about', 'memory of the examples'):
+                  f'letters: 2 steps of {len(load_recipe(recipe).letters.samples)} samples (1 ',
+                  'tokens', 'TFLOP', 'parameters are trained', 'memory: about',
+                  'memory of the examples'):
         assert words in said
     made = sorted({path.name for path in data.parent.iterdir()} - set(before))
     assert made == ['first_batch_answers.png', 'first_batch_mixed.png']  # letters has no images
@@ -165,3 +166,16 @@ def test_the_batch_that_a_dry_run_draws_is_the_first_of_the_stage(built):
         assert torch.equal(packed.text_ids, batch.text_ids)
         assert all(torch.equal(*pair) for pair in zip(
             (group.pixels for group in packed.vit), (group.pixels for group in batch.vit)))
+
+
+@pytest.mark.slow
+def test_training_tells_the_speed_of_the_step_before(built, tmp_path, monkeypatch):
+    recipe = load_recipe(built[0])
+    model = Bagel.from_checkpoint(built[1])
+    tasks, _ = load_tasks(recipe.work_dir / 'data', list(recipe.data.tasks))
+    steps = []
+    monkeypatch.setattr(train_model, 'run_stage', lambda name, module, losses_at, **options:
+                        steps.extend(losses_at(step) for step in range(2)))
+    train_model.train_model('answers', model, tasks, recipe.answers, folder=tmp_path, seed=0)
+    assert not steps[0].keys() & {'samples_per_s', 'mfu'}
+    assert all(steps[1][name] > 0 for name in ('samples_per_s', 'tokens_per_s', 'mfu'))
