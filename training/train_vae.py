@@ -8,8 +8,8 @@ a unit normal. After the stage the latent's own mean and spread become ``shift_f
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from diffusers import AutoencoderKL
 from ipt_ros.bagel import fast_dtype
 from ipt_ros.bagel.images import normalise
 import numpy as np
@@ -19,6 +19,9 @@ from torch.nn import functional as F
 
 from .loop import run_stage
 from .optimizers import OptimizerSettings
+
+if TYPE_CHECKING:
+    from diffusers import AutoencoderKL
 
 
 def to_signed(images: np.ndarray) -> Tensor:
@@ -56,7 +59,7 @@ def reconstruction_loss(output: Tensor, target: Tensor) -> Tensor:
             + F.avg_pool2d(error, 4).abs().mean())
 
 
-def train_vae(vae: AutoencoderKL, groups: list[np.ndarray], *, steps: int, batch_size: int,
+def train_vae(vae: 'AutoencoderKL', groups: list[np.ndarray], *, steps: int, batch_size: int,
               crop: int, kl_weight: float, settings: OptimizerSettings, folder: Path,
               seed: int) -> None:
     """Train ``vae`` in place on uint8 image groups; resumes from ``folder``."""
@@ -80,7 +83,7 @@ def train_vae(vae: AutoencoderKL, groups: list[np.ndarray], *, steps: int, batch
 
 
 @torch.no_grad()
-def latent_statistics(vae: AutoencoderKL, groups: list[np.ndarray],
+def latent_statistics(vae: 'AutoencoderKL', groups: list[np.ndarray],
                       count: int = 256) -> tuple[float, float]:
     """Return (mean, standard deviation) of the posterior means over some images of each group."""
     values = torch.cat([
