@@ -14,11 +14,11 @@ from ipt_ros.bagel.flops import FlopCount
 from ipt_training.data import stack_examples, TaskData
 from ipt_training.memory import adamw_memory, GIB, saved_bytes
 from ipt_training.nano import Build, STAGES
-from ipt_training.recipe import ModelRecipe, Recipe
+from ipt_training.recipe import Recipe
 from ipt_training.sample_sheet import draw_samples_sheet
 from ipt_training.store import class_names, load_examples, SUFFIX
 from ipt_training.train_encoder import DenseHead, encode_pixels
-from ipt_training.train_model import batches_at, draw_samples, HELD_OUT
+from ipt_training.train_model import batches_at, HELD_OUT, samples_at
 import numpy as np
 import torch
 from torch import nn
@@ -60,7 +60,8 @@ def dry_run(build: Build, stages: list[str], say: Callable[[str], None] = print)
             elif stage in _MODEL_STAGES:
                 say(_model_stage(stage, recipe, config, material))
                 picture = recipe.work_dir / f'first_batch_{stage}.png'
-                samples = first_samples(recipe, getattr(recipe, stage), config, material)
+                samples, _ = samples_at(0, material.tasks, getattr(recipe, stage),
+                                        config.vit.patch_size, recipe.seed)
                 if draw_samples_sheet(
                         picture, [one for kind in samples.values() for one in kind[:_SHOWN]]):
                     pictures.append(picture)
@@ -116,16 +117,6 @@ def _add_empty_latents(material: Material, config: BagelConfig) -> None:
 def _bytes(data: TaskData) -> int:
     """Return the bytes of an example's arrays, all examples together."""
     return sum(value.nbytes for value in vars(data).values() if isinstance(value, np.ndarray))
-
-
-def first_samples(recipe: Recipe, stage: ModelRecipe, config: BagelConfig,
-                  material: Material) -> dict[str, list]:
-    """Return the samples of a stage's first step by kind, those that `batches_at` packs."""
-    rng = np.random.default_rng((recipe.seed, 0))
-    rng.integers(2**62)  # the seed of noise and dropout
-    return {kind: draw_samples(kind, material.tasks[kind.split('-')[1]], count, stage,
-                               config.vit.patch_size, rng)
-            for kind, count in stage.samples.items()}
 
 
 def _model_stage(name: str, recipe: Recipe, config: BagelConfig, material: Material) -> str:

@@ -106,18 +106,27 @@ def draw_question(question: Question, task: Task, open_share: float,
     return open_form(question, task) if rng.random() < open_share else question
 
 
+def samples_at(step: int, tasks: Mapping[str, TaskData], recipe: ModelRecipe, patch: int,
+               seed: int) -> tuple[dict[str, list[list[Segment]]], int]:
+    """
+    Return the samples of every kind at a step, and the seed of their noise and dropout.
+
+    Nothing but step and seed decides them.
+    """
+    rng = np.random.default_rng((seed, step))
+    noise = int(rng.integers(2**62))
+    return {kind: draw_samples(kind, tasks[kind.split('-')[1]], count, recipe, patch, rng)
+            for kind, count in recipe.samples.items()}, noise
+
+
 def batches_at(step: int, model: Bagel, tasks: Mapping[str, TaskData], recipe: ModelRecipe,
                seed: int) -> dict[str, Batch]:
-    """Return the batch of every kind at a step; nothing but step and seed decides them."""
-    rng = np.random.default_rng((seed, step))
-    generator = torch.Generator().manual_seed(int(rng.integers(2**62)))
-    return {
-        kind: pack(draw_samples(kind, tasks[kind.split('-')[1]], count, recipe,
-                                model.config.vit.patch_size, rng),
-                   model.config, model.tokenizer, generator=generator,
-                   dropout=Dropout(**recipe.dropout))
-        for kind, count in recipe.samples.items()
-    }
+    """Return the batch of every kind at a step, see `samples_at`."""
+    samples, noise = samples_at(step, tasks, recipe, model.config.vit.patch_size, seed)
+    generator = torch.Generator().manual_seed(noise)
+    return {kind: pack(drawn, model.config, model.tokenizer, generator=generator,
+                       dropout=Dropout(**recipe.dropout))
+            for kind, drawn in samples.items()}
 
 
 def training_loss(model: Bagel, batch: Batch) -> Loss:

@@ -5,15 +5,13 @@ import json
 import shutil
 
 import cv2
-from ipt_ros.bagel import Bagel, pack
-from ipt_training import dry_run, evaluate, nano, train_model
+from ipt_ros.bagel import Bagel
+from ipt_training import evaluate, nano, train_model
 from ipt_training.data import load_tasks
 from ipt_training.nano import Build
 from ipt_training.recipe import load_recipe, RecipeError, RECIPES
 from ipt_training.train import main
-from ipt_training.train_model import batches_at
 import pytest
-import torch
 import yaml
 
 OPTIMIZER = {'learning_rate': 1e-3, 'warmup_steps': 1}
@@ -152,20 +150,6 @@ def test_a_dry_run_without_data_makes_a_little_and_throws_it_away(
                  '--stages', 'answers']) == 0
     assert 'made to look at, and thrown away' in capsys.readouterr().out
     assert [path.name for path in work.iterdir()] == ['first_batch_answers.png']
-
-
-@pytest.mark.slow
-def test_the_batch_that_a_dry_run_draws_is_the_first_of_the_stage(built):
-    recipe = load_recipe(built[0])
-    model = Bagel.from_checkpoint(built[1])
-    tasks, classes = load_tasks(recipe.work_dir / 'data', list(recipe.data.tasks))
-    found = dry_run.first_samples(
-        recipe, recipe.answers, model.config, dry_run.Material(tasks, classes, model.tokenizer))
-    for kind, batch in batches_at(0, model, tasks, recipe.answers, recipe.seed).items():
-        packed = pack(found[kind], model.config, model.tokenizer)
-        assert torch.equal(packed.text_ids, batch.text_ids)
-        assert all(torch.equal(*pair) for pair in zip(
-            (group.pixels for group in packed.vit), (group.pixels for group in batch.vit)))
 
 
 @pytest.mark.slow

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 import shutil
 
-from ipt_ros.bagel import Bagel, BagelConfig, Tokenizer
+from ipt_ros.bagel import Bagel, BagelConfig, pack, Tokenizer
+from ipt_ros.bagel.flops import FlopCount
 from ipt_training.finetune.batches import samples_of
 from ipt_training.finetune.index import make_index
 from ipt_training.finetune.recipe import FinetuneRecipe
@@ -16,6 +17,7 @@ from ipt_training.finetune.train import describe_plan, make_plan
 from ipt_training.finetune.trainee import prepare
 from ipt_training.memory import adamw_memory, GIB, Memory
 from ipt_training.sample_sheet import draw_samples_sheet
+import numpy as np
 import torch
 
 _ROWS = 512  # read for the plan: of a large data set a part says enough
@@ -54,10 +56,24 @@ def dry_run(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print) 
     say(f'disk: up to {state / GIB:.2f} GiB for saved states in {work}, where '
         f'{free / GIB:.1f} GiB are free')
     picture = work / 'first_batch.png'
-    units = plan.batch(0)
-    draw_samples_sheet(picture, samples_of(units, rows, recipe, config))
-    say(f'first batch: {len(units)} samples, drawn in {picture}')
+    samples = samples_of(plan.batch(0), rows, recipe, config)
+    batch = pack(samples, config, tokenizer, vae=_EmptyLatents(config))
+    flops = FlopCount(model)(batch).total
+    say(f'first batch: {batch.samples} samples of {batch.tokens} tokens, {flops / 1e12:.3g} TFLOP '
+        f'({recipe.accumulate} batches a step), drawn in {picture}')
+    draw_samples_sheet(picture, samples)
     return picture
+
+
+class _EmptyLatents:
+    """Stands in for the VAE where only the sizes of latents count."""
+
+    def __init__(self, config: BagelConfig):
+        self._config = config.vae
+
+    def encode_image(self, image: np.ndarray) -> torch.Tensor:
+        height, width = (side // self._config.downsample for side in image.shape[:2])
+        return torch.zeros(self._config.z_channels, height, width)
 
 
 def estimate_memory(model: Bagel, recipe: FinetuneRecipe, device: str) -> Memory:

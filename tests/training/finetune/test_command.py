@@ -63,7 +63,7 @@ def test_a_dry_run_says_plan_and_memory_draws_a_batch_and_trains_nothing(
     assert main(['--recipe', str(recipe_file()), '--dry-run', '--device', 'cpu']) == 0
     said = capsys.readouterr().out
     for words in ('mode mixed, 96 samples an epoch', '% filled', 'parameters are trained',
-                  'memory on cpu: about', 'disk: up to'):
+                  'memory on cpu: about', 'disk: up to', 'TFLOP'):
         assert words in said
     picture = cv2.imread(f'{recipe.work_dir}/first_batch.png')
     assert picture.shape[0] > 64 and picture.std() > 10
