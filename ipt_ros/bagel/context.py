@@ -129,11 +129,12 @@ class ContextBatch:
                                  f'least one, and an end within the {limit} positions of the '
                                  'model')
         padded = torch.tensor([[0] * (most - len(own)) + list(own) for own in ids], device=device)
-        # Padding has negative steps: it goes first.
-        steps = torch.arange(most, device=device) - (
-            most - torch.tensor(counts, device=device)[:, None])
-        fresh = steps >= 0 if min(counts) < most else None
-        places = torch.tensor(self.positions, device=device)[:, None] + steps.clamp(min=0)
+        steps, fresh = torch.arange(most, device=device), None
+        if min(counts) < most:
+            # Padding has negative steps: it goes first.
+            steps = steps - most + torch.tensor(counts, device=device)[:, None]
+            fresh, steps = steps >= 0, steps.clamp(min=0)
+        places = torch.tensor(self.positions, device=device)[:, None] + steps
         hidden = []
         # In pieces, because the mask of a long text against all that was read gets large.
         for start in range(0, most, PREFILL):
@@ -143,7 +144,7 @@ class ContextBatch:
             hidden.append(self._decode(streams, places[:, piece], new, causal=True)[UND])
             self._keep(hidden[-1].shape[1], new)
         self._note('text', counts, counts)
-        return torch.cat(hidden, dim=1)
+        return torch.cat(hidden, dim=1) if len(hidden) > 1 else hidden[0]
 
     @torch.no_grad()
     def add_latents(self, latents: Tensor) -> None:
@@ -211,12 +212,14 @@ class ContextBatch:
 
         def lined_up(x: Tensor) -> Tensor:
             """Put the flat rows of all streams, (tokens, ...), one line a context."""
-            parts = [part.unflatten(0, (count, -1)) for part in x.split(shares)]
-            return torch.cat(parts, dim=1) if len(parts) > 1 else parts[0]
+            if count == 1 or len(sizes) == 1:
+                return x.view(count, new, *x.shape[1:])
+            return torch.cat([part.unflatten(0, (count, -1)) for part in x.split(shares)], dim=1)
 
         def flat(x: Tensor) -> Tensor:
-            parts = [part.flatten(0, 1) for part in x.split(sizes, dim=1)]
-            return torch.cat(parts) if len(parts) > 1 else parts[0]
+            if count == 1 or len(sizes) == 1:
+                return x.flatten(0, 1)
+            return torch.cat([part.flatten(0, 1) for part in x.split(sizes, dim=1)])
 
         def attend(layer: int, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
             written = cache.data[layer, ..., :old + new, :]

@@ -11,6 +11,9 @@ from .context import Context, ContextBatch
 from .errors import InputError
 from .tokenizer import Tokenizer
 
+# Tokens to be saved for one more pass of the decoder to be worth while.
+PASS = 64
+
 
 @dataclass(frozen=True)
 class TextResult:
@@ -129,6 +132,8 @@ def score_each(batch: ContextBatch, texts: Sequence[Sequence[str]]) -> list[list
     ids = [[[tokenizer.text_start, *tokenizer.encode(text), tokenizer.text_end] for text in own]
            for own in texts]
     shared = [_shared(own) for own in ids]
+    if sum(count * (len(own) - 1) for count, own in zip(shared, ids) if own) < PASS:
+        shared = [0] * len(ids)
     reading = batch.fork()
     begun = _LogProbs(reading, [own[0][:count] if own else [] for own, count in zip(ids, shared)])
     scores: list[list[float]] = [[] for _ in texts]

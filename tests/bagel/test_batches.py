@@ -18,6 +18,7 @@ from ipt_ros.bagel import (
     score_texts,
 )
 from ipt_ros.bagel import context as context_module
+from ipt_ros.bagel import text as text_module
 from ipt_ros.bagel.config import RENORMS
 from ipt_ros.bagel.flow import sample_latents, velocity
 from ipt_ros.bagel.images import grid_positions, patchify
@@ -151,9 +152,13 @@ def test_each_text_ends_at_its_own_time(model, golden_contexts, early_end):
     assert batch.lengths == lengths
 
 
-def test_scores_in_a_batch_are_those_alone(golden_contexts):
-    texts = [['A', 'a long answer'], ['left'], [], ['', 'right', 'A']]
+@pytest.mark.parametrize('worth', [0, 10 ** 9])
+def test_scores_in_a_batch_are_those_alone(golden_contexts, monkeypatch, worth):
+    """Whether what texts have in common is read once or not."""
+    texts = [['A', 'a long answer', 'a long thought'], ['left'], [], ['', 'right', 'A']]
+    monkeypatch.setattr(text_module, 'PASS', worth)
     scores = score_each(joined(golden_contexts.values()), texts)
+    monkeypatch.undo()
     for own, context, given_texts in zip(scores, golden_contexts.values(), texts, strict=True):
         assert own == pytest.approx(score_texts(context, given_texts), rel=1e-4)
 
