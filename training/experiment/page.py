@@ -294,8 +294,12 @@ def _cell(way: str, cell: dict | None) -> str:
 
 
 def _images(numbers: dict) -> str:
-    return '\n\n'.join(
+    shown = '\n\n'.join(
         f'**{TASKS[task]}**, {image_count(list(by_mode.values()))}\n\n' + image_table(
             'trained', {NAMES[mode]: found for mode, found in by_mode.items()})
         for task, by_mode in numbers['images'].items()
-    ) or 'No run has imagined on all questions yet.'
+    )
+    if not shown:
+        return 'No run has imagined on all questions yet.'
+    return shown + ('\n\nThe first twelve of each run, not picked, are in its folder: '
+                    '`results/TASK_first12.png`.')

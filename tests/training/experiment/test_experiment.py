@@ -15,7 +15,6 @@ from ipt_training.experiment.errors import ExperimentError
 from ipt_training.experiment.plan import pieces_of, runs_of
 from ipt_training.experiment.recipe import load_experiment, replaced
 from ipt_training.experiment.results import collect
-from ipt_training.experiment.runs import steps_done
 from ipt_training.recipe import read_recipe, RecipeError, RECIPES
 import pytest
 import yaml
@@ -30,8 +29,8 @@ def small(tmp_path, tiny_checkpoint):
         'work_dir': str(tmp_path / 'work'), 'page': str(tmp_path / 'page.md'),
         'start': str(tiny_checkpoint), 'tasks': ['mvc'], 'modes': ['label-only', 'text-cot'],
         'data': {'examples': 4}, 'asking': {'modes': ['answer', 'text-cot'], 'n': 2},
-        'training': {'steps': 30, 'packing': {'sample_tokens': 2048, 'batch_tokens': 4096},
-                     'save_seconds': 0.05}})
+        'training': {'steps': 15, 'packing': {'sample_tokens': 2048, 'batch_tokens': 4096},
+                     'save_seconds': 0.0}})
 
 
 def test_the_shipped_recipe_is_the_papers_experiment():
@@ -90,8 +89,8 @@ def test_the_whole_experiment_in_miniature_killed_and_gone_on_with(small, tmp_pa
             [sys.executable, '-m', 'ipt_training.experiment', '--recipe', str(path),
              '--workers', '1', '--device', 'cpu'], env=os.environ | {'OMP_NUM_THREADS': '1'},
             stdout=subprocess.DEVNULL) as process:
-        while steps_done(run) < 20 and process.poll() is None:
-            time.sleep(0.05)
+        while not any(run.glob('work/state/step-*')) and process.poll() is None:
+            time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
     # The worker ends with it, so that nobody else writes here when the next one begins.
     while _is_open(run / 'train.log'):
@@ -101,7 +100,7 @@ def test_the_whole_experiment_in_miniature_killed_and_gone_on_with(small, tmp_pa
 
     assert command.run(recipe, 1, pool=at_once) == 0
     _, _, again = (run / 'train.log').read_text().split('train label-only-0')
-    assert 0 < int(re.search(r'finetune:.*?(\d+)/30', again)[1]) < 30
+    assert 0 < int(re.search(r'finetune:.*?(\d+)/15', again)[1]) < 15
     for run in runs_of(recipe):
         assert (run.folder / 'results' / 'results.json').exists()
         if run.mode != 'base':
@@ -124,8 +123,8 @@ def test_the_whole_experiment_in_miniature_killed_and_gone_on_with(small, tmp_pa
     assert command.run(recipe, 1, pool=at_once) == 0
     assert weights.stat().st_mtime_ns == before
     assert 'all 5 pieces are done' in capsys.readouterr().out
-    with pytest.raises(ExperimentError, match='steps: 30 there, 31 now'):
-        command.run(load_experiment(SHIPPED, replaced(small, {'training': {'steps': 31}})), 1)
+    with pytest.raises(ExperimentError, match='steps: 15 there, 16 now'):
+        command.run(load_experiment(SHIPPED, replaced(small, {'training': {'steps': 16}})), 1)
     # When the first checkpoint is another one by now, the page says so, and shows what there is.
     command.report(load_experiment(path, {'start': str(tmp_path / 'other')}))
     assert 'other settings than the recipe has now: start' in (tmp_path / 'page.md').read_text()
