@@ -61,7 +61,7 @@ def load(cls: type, source: str | Path | Source, device: str | torch.device,
     if not isinstance(source, Source):
         source = find(source)
     folder, adapter = source.folder, source.adapter
-    config = config or BagelConfig.from_folder(folder)
+    config = config or BagelConfig.from_folder(folder, adapter and adapter.folder)
     with torch.device('meta'):
         model = cls(config, Tokenizer.from_folder(folder))
     files, vae = files_of(source)

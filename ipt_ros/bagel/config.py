@@ -192,15 +192,17 @@ class BagelConfig:
         return imagined and self.imagined_transform or self.vae_transform
 
     @classmethod
-    def from_folder(cls, folder: str | Path, **overrides: Any) -> 'BagelConfig':
+    def from_folder(cls, folder: str | Path, adapter: str | Path | None = None,
+                    **overrides: Any) -> 'BagelConfig':
         """
         Read the JSON files of a checkpoint folder.
 
-        `overrides` replace fields of the result, after `bagel.json`; nested ones may be given as
-        dicts. Raises ConfigError.
+        If an `adapter` folder has a `bagel.json`, that one counts. `overrides` replace fields of
+        the result, after `bagel.json`; nested ones may be given as dicts. Raises ConfigError.
         """
         folder = Path(folder)
-        extras = _read_json(folder / 'bagel.json') if (folder / 'bagel.json').exists() else {}
+        files = [Path(place) / 'bagel.json' for place in (adapter, folder) if place is not None]
+        extras = next((_read_json(path) for path in files if path.exists()), {})
         return from_dict(cls, {
             **extras,
             'llm': _known(LlmConfig, _read_json(folder / 'llm_config.json')),
@@ -212,10 +214,17 @@ class BagelConfig:
         """Write the three JSON files that `from_folder` reads."""
         folder = Path(folder)
         extras = asdict(self)
-        llm = {'model_type': 'qwen2', 'tie_word_embeddings': False, **extras.pop('llm')}
-        vit = {'model_type': 'siglip_vision_model', **extras.pop('vit')}
-        for name, content in (('llm_config', llm), ('vit_config', vit), ('bagel', extras)):
+        llm = {'model_type': 'qwen2', 'tie_word_embeddings': False, **extras['llm']}
+        vit = {'model_type': 'siglip_vision_model', **extras['vit']}
+        for name, content in (('llm_config', llm), ('vit_config', vit)):
             (folder / f'{name}.json').write_text(json.dumps(content, indent=1) + '\n')
+        self.save_extras(folder)
+
+    def save_extras(self, folder: str | Path) -> None:
+        """Write `bagel.json` alone: what an adapter may have other than its base."""
+        extras = asdict(self)
+        del extras['llm'], extras['vit']
+        (Path(folder) / 'bagel.json').write_text(json.dumps(extras, indent=1) + '\n')
 
     def replace(self, **changes: Any) -> 'BagelConfig':
         return replace(self, **changes)

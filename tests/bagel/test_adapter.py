@@ -132,6 +132,13 @@ def test_merging_is_exact_to_the_last_bit_of_its_type(plain, base):
     assert torch.equal(narrow.state_dict()[QUERY], (wide + added).bfloat16())
 
 
+def test_settings_of_the_adapter_count_before_those_of_the_base(adapter, model):
+    assert Bagel.from_checkpoint(adapter).config == model.config
+    changed = model.config.replace(sampling=Sampling(steps=7))
+    changed.save_extras(adapter)
+    assert Bagel.from_checkpoint(adapter).config == changed
+
+
 # Which base
 
 def test_fingerprints_stay_with_the_weights_whatever_the_files(model, base, tmp_path):

@@ -127,7 +127,7 @@ def save_adapters(model: Bagel, adapters: Any, folder: Path) -> None:
     Write all that was trained to a folder in peft's layout, which a model can be loaded from.
 
     It names the checkpoint that the model was loaded from, and what tells that from others. What
-    was trained in full is there under its own name.
+    was trained in full is there under its own name, and sizes of images as they were trained.
     """
     from peft import get_peft_model_state_dict
     trained = {name.replace('.base_layer.', '.'): value.detach()
@@ -145,6 +145,7 @@ def save_adapters(model: Bagel, adapters: Any, folder: Path) -> None:
         'format': 'pt', BASE_FINGERPRINT: fingerprint(weight_files(base))})
     os.replace(draft, folder / WEIGHTS)
     settings.save_pretrained(folder)
+    model.config.save_extras(folder)
 
 
 @contextmanager

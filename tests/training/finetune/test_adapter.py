@@ -14,10 +14,13 @@ import torch
 
 @pytest.mark.parametrize('also', [[], ['connector']])
 def test_the_adapter_alone_is_the_merged_checkpoint(also, make_recipe, model):
-    recipe = make_recipe(steps=2, lora={'rank': 4, 'base_dtype': 'float32', 'also': also})
+    recipe = make_recipe(
+        steps=2, mode='ipt', format={'imagined_side': 16},
+        lora={'rank': 4, 'base_dtype': 'float32', 'also': also})
     folder = finetune(recipe)
     merged, alone = Bagel.from_checkpoint(folder), Bagel.from_checkpoint(folder / 'adapter')
     assert alone.origin.source.folder == Path(recipe.start).resolve()
+    assert alone.config == merged.config != model.config
     before = model.state_dict()
     for name, value in merged.state_dict().items():
         torch.testing.assert_close(
