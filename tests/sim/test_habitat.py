@@ -21,7 +21,16 @@ from ipt_ros.geometry import (
     quaternion_from_matrix,
     rotation_from_yaw_pitch,
 )
-from ipt_sim import BackendUnavailableError, bench, CameraSpec, make_simulator, SceneError
+from ipt_sim import (
+    BackendUnavailableError,
+    bench,
+    CameraSpec,
+    habitat_backend,
+    make_simulator,
+    NotNavigableError,
+    SceneError,
+    SimulatorError,
+)
 from ipt_sim.habitat_backend import HabitatSimulator
 from ipt_sim.habitat_frames import camera_pose, to_habitat, to_world, WORLD_FROM_HABITAT
 from ipt_sim.habitat_navmesh import (
@@ -326,6 +335,57 @@ class Island:
         """Draw on this floor, or on the one above it."""
         x, y = self.rng.uniform(self.bounds[:2], self.bounds[2:])
         return to_habitat((x, y, self.offset + 3.0 * self.rng.integers(2)), self.floor)
+
+
+class IslandWorld:
+    """A world of one island, without anything to be seen."""
+
+    def __init__(self, radius, height, gpu_device):
+        self.source, self.annotations = None, []
+        self.pathfinder = Island((-1.0, -0.5, 2.0, 1.0), -2.9, 0.12)
+        self.renderer = SimpleNamespace(floor=0.0)
+
+    def load(self, source):
+        self.source = source
+
+    def find_start(self, seed):
+        return Pose2D(0.0, 0.0), -2.9
+
+    def bounds(self):
+        return -2.0, -1.0, 3.0, 2.0
+
+    def close(self):
+        pass
+
+
+class TestDriving:
+
+    @pytest.fixture
+    def sim(self, monkeypatch, tmp_path):
+        (tmp_path / 'house.glb').touch()
+        monkeypatch.setattr(habitat_backend, 'HabitatWorld', IslandWorld)
+        return HabitatSimulator(str(tmp_path / 'house.glb'))
+
+    def test_nothing_happens_before_the_first_reset(self, sim):
+        for call in (lambda: sim.step(0.1, 1.0, 0.0), lambda: sim.teleport(Pose2D(0.0, 0.0)),
+                     lambda: sim.render('front'), sim.navigable_grid):
+            with pytest.raises(SimulatorError, match='reset'):
+                call()
+
+    def test_the_robot_stops_at_the_edge_of_the_mesh(self, sim):
+        sim.reset(0)
+        assert not sim.step(2.0, 0.5, 0.0).collided
+        result = sim.step(4.0, 0.5, 0.0)
+        assert result.collided
+        assert result.pose.x == pytest.approx(2.0, abs=0.03)  # a stride and the mesh's tolerance
+        with pytest.raises(NotNavigableError, match='outside the building'):
+            sim.teleport(Pose2D(2.5, 0.0))
+        assert sim.pose == result.pose
+
+    def test_a_scene_without_names_draws_no_instances(self, sim):
+        sim.reset(0)
+        with pytest.raises(SceneError, match='says nothing about its objects'):
+            sim.render('front')
 
 
 class TestNavmesh:
