@@ -52,9 +52,9 @@ def full_disk(tensors, *, storage_writer, **options):
 
 
 def killed(tensors, *, storage_writer, **options):
-    """End without a word between writing a third state and giving it its name."""
+    """End without a word between writing a second state and giving it its name."""
     SAVE(tensors, storage_writer=storage_writer, **options)
-    if (Path(storage_writer.path).parent / 'step-00000002').exists():
+    if (Path(storage_writer.path).parent / 'step-00000001').exists():
         os.kill(os.getpid(), signal.SIGKILL)
 
 

@@ -28,6 +28,7 @@ from ipt_training.loop import TrainingDivergedError
 from ipt_training.store import StoreError
 import pytest
 import torch
+import torch.distributed.checkpoint as dcp
 
 
 def batches_of(recipe, model):
@@ -206,20 +207,20 @@ def test_a_damaged_state_is_named(copied):
 def test_a_full_disk_keeps_the_last_state_and_the_run_goes_on_later(
         make_recipe, undisturbed, monkeypatch):
     recipe = make_recipe('full', save_seconds=0.0)
-    draft = Path(recipe.work_dir) / 'state/unfinished'
-    make = Path.mkdir
+    state = SavedState(Path(recipe.work_dir) / 'state')
+    save = dcp.save
 
-    def on_a_full_disk(folder, *arguments, **options):
-        make(folder, *arguments, **options)
-        if folder == draft and SavedState(draft.parent).step == 3:
-            # every write to it: no space left on device
-            (folder / 'shard-00001-model-00001-of-00001.safetensors').symlink_to('/dev/full')
+    def on_a_full_disk(tensors, *, storage_writer, **options):
+        if state.step == 3:  # every write to it: no space left on device
+            shard = Path(storage_writer.path) / 'shard-00001-model-00001-of-00001.safetensors'
+            shard.symlink_to('/dev/full')
+        save(tensors, storage_writer=storage_writer, **options)
 
     with monkeypatch.context() as patch, pytest.raises(
             FinetuneError, match='disk is full(?s:.*)last good state(?s:.*)make room'):
-        patch.setattr(Path, 'mkdir', on_a_full_disk)
+        patch.setattr(dcp, 'save', on_a_full_disk)
         finetune(recipe)
-    assert not draft.exists()
+    assert [path.name for path in state.folder.iterdir()] == ['step-00000003']
     assert saved(recipe)[0] == 3
     finetune(recipe)
     assert weights(recipe.checkpoint) == weights(undisturbed.checkpoint)
