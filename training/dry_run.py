@@ -83,7 +83,8 @@ def _material(build: Build, say: Callable[[str], None]):
         count = min(recipe.data.examples, _MADE * len(recipe.data.tasks))
         small = Build(replace(recipe, work_dir=Path(folder),
                               data=replace(recipe.data, examples=count, workers=1)))
-        say(f'(there are no data yet: {count} examples are made to look at, and thrown away)')
+        say(f'(data or tokenizer have not been made: {count} examples are made to look at, and '
+            'thrown away)')
         small.run(['data', 'tokenizer'])
         yield _read(small, say)
 

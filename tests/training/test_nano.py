@@ -148,7 +148,7 @@ def test_a_dry_run_without_data_makes_a_little_and_throws_it_away(
     work = tmp_path / 'work'
     assert main(['--recipe', str(recipe), '--dry-run', '--work-dir', str(work),
                  '--stages', 'answers']) == 0
-    assert 'made to look at, and thrown away' in capsys.readouterr().out
+    assert 'are made to look at, and thrown away' in capsys.readouterr().out
     assert [path.name for path in work.iterdir()] == ['first_batch_answers.png']
 
 
