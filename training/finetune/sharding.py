@@ -119,8 +119,8 @@ def gather(trainee: Trainee, whole: Trainee | None) -> None:
 
     Every process must call this: each has a part of every tensor.
     """
-    kept = {} if whole is None else whole.state_dict()
-    for name, value in trainee.state_dict().items():
+    kept = {} if whole is None else whole.trained()
+    for name, value in trainee.trained().items():
         full = value.full_tensor()
         if whole is not None:
             kept[name].copy_(full)

@@ -139,7 +139,7 @@ def _damaged(folder: Path, why: str) -> FinetuneError:
 
 def _tensors(module: Trainee, optimizer: Optimizers, ema: Ema | None) -> dict[str, Tensor]:
     """Return all tensors of a state by name; they share the memory of the run's own."""
-    tensors = {f'module.{name}': value for name, value in module.state_dict().items()}
+    tensors = {f'module.{name}': value for name, value in module.trained().items()}
     tensors |= {f'ema.{name}': value for name, value in (ema.values if ema else {}).items()}
     for number, inner in enumerate(optimizer.all):
         parameters = [value for group in inner.param_groups for value in group['params']]

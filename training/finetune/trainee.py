@@ -24,11 +24,7 @@ _FIXED = ('latent_pos_embed.', 'vit_pos_embed.')  # tables that checkpoints hold
 
 
 class Trainee(nn.Module):
-    """
-    A model whose state is what is trained of it alone.
-
-    A saved state then has the size of the adapters, not of the model they are put into.
-    """
+    """A model and which of its parameters are trained; called, it computes losses."""
 
     def __init__(self, model: Bagel):
         super().__init__()
@@ -39,25 +35,10 @@ class Trainee(nn.Module):
         found = training_loss(self.model, batch)
         return found.ce_tokens.sum(), found.mse_tokens.sum()
 
-    def state_dict(self, *args: Any, **options: Any) -> dict[str, torch.Tensor]:
-        """Return the trained parameters by name."""
+    def trained(self) -> dict[str, Tensor]:
+        """Return the trained parameters by name; they share the memory of the model's own."""
         return {name: value.detach() for name, value in self.named_parameters()
                 if value.requires_grad}
-
-    @torch.no_grad()
-    def load_state_dict(self, state: dict, strict: bool = True, assign: bool = False) -> None:
-        """Load what `state_dict` returned. Raises FinetuneError for another set of parameters."""
-        own = self.state_dict()
-        shapes = [{name: tuple(value.shape) for name, value in values.items()}
-                  for values in (own, state)]
-        if shapes[0] != shapes[1]:
-            wrong = sorted(name for name in shapes[0].keys() | shapes[1].keys()
-                           if shapes[0].get(name) != shapes[1].get(name))
-            raise FinetuneError(
-                f'the saved state trains other parameters than the recipe ({len(wrong)}, such as '
-                f'{wrong[0]}); use the recipe that began the run, or another work_dir')
-        for name, value in own.items():
-            value.copy_(state[name])
 
 
 def prepare(model: Bagel, recipe: FinetuneRecipe) -> Any:
