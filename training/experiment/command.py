@@ -76,9 +76,9 @@ def build_parser() -> argparse.ArgumentParser:
     add('--work-dir', type=Path, metavar='FOLDER', help='for data, runs and results')
     add('--page', type=Path, metavar='FILE', help='page to write; the numbers go to a JSON file '
                                                   'of the same name')
-    add('--workers', type=int, default=usable_cores(),
-        help='runs side by side, a thread each (default: a core each, %(default)s); with a GPU, '
-             'as many as fit its memory')
+    add('--workers', type=int, default=default_workers(),
+        help='runs side by side, a thread each (default: as many as there are cores, one with a '
+             'GPU; here %(default)s)')
     add('--device', default='cuda' if torch.cuda.is_available() else 'cpu',
         help='to train on: cpu, cuda or cuda:N (default: %(default)s)')
     add('--quick', action='store_true',
@@ -86,6 +86,11 @@ def build_parser() -> argparse.ArgumentParser:
     add('--report', action='store_true',
         help='only write the page, from what is done by now')
     return parser
+
+
+def default_workers() -> int:
+    """Return how many runs go side by side unless one says: one a core, or one on a GPU."""
+    return 1 if torch.cuda.is_available() else usable_cores()
 
 
 def run(recipe: ExperimentRecipe, workers: int, device: str = 'cpu',

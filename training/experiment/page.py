@@ -24,6 +24,7 @@ from ipt_training.experiment.words import (
 
 NAMES = {BASE: 'before (all begin here)', 'label-only': 'label-only', 'text-cot': 'text CoT',
          'ipt': 'IPT', 'mixed': 'mixed'}
+ENOUGH = 100  # questions a task, below which numbers are noise
 AHEAD = 0.25  # how far above chance a task's best mode should be
 _MADE = '<!-- Written by `ipt experiment --report`; only the notes are written by hand. -->'
 _AGAIN = """
@@ -99,7 +100,9 @@ def _what(numbers: dict) -> str:
         'asking and measures, [tasks](tasks.md) the questions.',
     ]
     left_out = _left_out(runs)
-    parts = ('\n'.join(lines), left_out, cost(numbers['runs']))
+    few = numbers['questions'] < ENOUGH
+    parts = ('\n'.join(lines), left_out, cost(numbers['runs']),
+             '**So few questions say nothing: they show that everything runs.**' if few else '')
     return '\n\n'.join(part for part in parts if part)
 
 
@@ -150,6 +153,9 @@ def _targets(numbers: dict) -> str:
             rows.append([f'{TASKS[task]}: 25 points above chance', _yes(low >= AHEAD), (
                 f'{100 * (accuracy - cell["chance"]):+.1f} points, at least {100 * low:+.1f} '
                 f'({NAMES[mode]}, `{way}`)')])
+            beyond = cell['ci95'][0] - cell['blind']
+            rows.append([f'{TASKS[task]}: above what the question alone gives away',
+                         _yes(beyond > 0), f'at least {100 * beyond:+.1f} points (the same)'])
         rows += [[f'{TASKS[task]}, {NAMES[row["trained"]]}: the true image helps clearly',
                   _yes(row['verdict'] == 'more'), points(row)]
                  for row in numbers['within']

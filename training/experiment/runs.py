@@ -2,7 +2,7 @@
 """The pieces that experiments are made of: fine-tune a checkpoint, ask a checkpoint questions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, is_dataclass, MISSING, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass, MISSING, replace
 from functools import partial
 import json
 import os
@@ -80,8 +80,9 @@ def run_recipe(folder: Path, settings: Mapping, mode: str, seed: int, start: Pat
 
 def training(folder: Path, recipe: FinetuneRecipe, device: str = 'cpu') -> Piece:
     """Return the piece that trains a checkpoint into ``folder``/checkpoint."""
-    values = json.loads(json.dumps(_chosen(recipe)))
-    decides = {name: value for name, value in values.items() if name not in _INDIFFERENT}
+    values = json.loads(json.dumps(asdict(recipe)))
+    decides = {name: value for name, value in _chosen(recipe).items()
+               if name not in _INDIFFERENT}
     samples = recipe.accumulate * max(recipe.packing.batch_samples, 1)
     return Piece(
         'train', folder, _train, (folder, values, device),

@@ -13,9 +13,8 @@ from concurrent.futures import Executor
 from pathlib import Path
 import sys
 
-from ipt_ros.machine import usable_cores
 from ipt_sim import RandomizationError
-from ipt_training.experiment.command import PROBLEMS
+from ipt_training.experiment.command import default_workers, PROBLEMS
 from ipt_training.experiment.markdown import write_page
 from ipt_training.experiment.runner import conduct
 from ipt_training.recipe import recipe_file, RECIPES
@@ -53,8 +52,9 @@ def build_parser() -> argparse.ArgumentParser:
     add('--plan', type=Path, default=RECIPES / 'sim_to_real.yaml',
         help='YAML file (default: %(default)s)')
     add('--mixtures', default='', help='names, comma between (default: all)')
-    add('--workers', type=int, default=usable_cores(),
-        help='runs side by side, a thread each (default: a core each, %(default)s)')
+    add('--workers', type=int, default=default_workers(),
+        help='runs side by side, a thread each (default: as many as there are cores, one with a '
+             'GPU; here %(default)s)')
     add('--device', default='cuda' if torch.cuda.is_available() else 'cpu',
         help='to train on: cpu, cuda or cuda:N (default: %(default)s)')
     add('--report', action='store_true', help='only write the page, from what is done by now')
