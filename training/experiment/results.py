@@ -11,7 +11,7 @@ from ipt_training.experiment.plan import BASE, data_folder, pieces_of, Run, runs
 from ipt_training.experiment.recipe import ExperimentRecipe
 from ipt_training.experiment.runs import not_applicable, RESULTS
 from ipt_training.experiment.scores import BySeed, compare, images, read_records, score
-from ipt_training.experiment.states import state_of
+from ipt_training.experiment.states import shown, state_of
 from ipt_training.experiment.words import adjusted
 import yaml
 
@@ -50,8 +50,7 @@ def collect(recipe: ExperimentRecipe) -> dict:
             pictures.setdefault(task, {})[trained] = drawn
     return {
         'source': load_paper()['source'],
-        'recipe': recipe.work_dir,
-        'start': recipe.start,
+        'start': shown(recipe.start),
         'steps': recipe.training['steps'],
         'samples_a_step': _samples_a_step(recipe),
         'data': _about_data(recipe),

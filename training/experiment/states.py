@@ -13,8 +13,8 @@ def state_of(training: Piece | None, asking: Sequence[Piece]) -> dict:
     """
     Return how far a run is, in numbers and in ``words``; plain JSON values.
 
-    ``changed``: settings that are others now than when the run was made. A page can still be
-    written then, such as when the checkpoint that all began with is another one by now.
+    ``changed``: names of settings that are others now than when the run was made. A page can still
+    be written then, such as when the checkpoint that all began with is another one by now.
     """
     pieces = [*([training] if training else []), *asking]
     marks = [piece.state() or {} for piece in pieces]
@@ -23,7 +23,8 @@ def state_of(training: Piece | None, asking: Sequence[Piece]) -> dict:
         'asked': all(map(_finished, asking)),
         'ask_seconds': _sum(asking),
         'machine': next((mark['machine'] for mark in marks if mark.get('machine')), None),
-        'changed': [line for piece in pieces for line in piece.changed()],
+        'changed': sorted({line.partition(':')[0] for piece in pieces
+                           for line in piece.changed()}),
     }
     words = []
     if training is not None:
@@ -38,6 +39,11 @@ def state_of(training: Piece | None, asking: Sequence[Piece]) -> dict:
         share = sum(piece.count() for piece in asking) / sum(piece.units for piece in asking)
         words.append(f'asked {share:.0%} of the questions' if share else 'not asked')
     return state | {'words': ', '.join(words)}
+
+
+def shown(folder: str) -> str:
+    """Return what to call a folder on a page: where it is on this machine is nobody's business."""
+    return Path(folder).name if Path(folder).is_absolute() else folder
 
 
 def _finished(piece: Piece) -> bool:

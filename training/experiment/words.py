@@ -63,7 +63,7 @@ def missing(runs: Mapping[str, Mapping]) -> str:
     """Say which runs are missing or odd, '' for none; runs: see `state_of`."""
     unfinished = {name: run for name, run in runs.items() if not (run['trained'] and run['asked'])}
     odd = [f'- `{name}` was made with other settings than the recipe has now: '
-           f'{"; ".join(run["changed"]):.300}' for name, run in runs.items() if run['changed']]
+           f'{", ".join(run["changed"])}' for name, run in runs.items() if run['changed']]
     odd += [f'- `{name}` could not be asked `{mode}`: {reason}' for name, run in runs.items()
             for mode, reason in run.get('not_applicable', {}).items()]
     text = ''

@@ -7,7 +7,7 @@ from ipt_training.evaluation.errors import EvaluationError
 from ipt_training.experiment.pieces import Piece
 from ipt_training.experiment.runs import asking, CHECKPOINT, run_recipe, training
 from ipt_training.experiment.scores import BySeed, compare, images, read_records, score
-from ipt_training.experiment.states import state_of
+from ipt_training.experiment.states import shown, state_of
 from ipt_training.experiment.words import adjusted
 from ipt_training.sim_to_real.data import mixture_folder, world_folder
 from ipt_training.sim_to_real.plan import Plan, training_settings
@@ -65,7 +65,7 @@ def collect(plan: Plan) -> dict:
                          if plan.first in cells and name != plan.first]
         against[world] = adjusted(rows)
     return {
-        'start': plan.start,
+        'start': shown(plan.start),
         'steps': plan.training['steps'],
         'examples': plan.examples,
         'tasks': list(plan.tasks),

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The experiment: its recipe, all of it in miniature, killed and gone on with."""
 
+from dataclasses import replace
 import json
 import os
 from pathlib import Path
@@ -10,8 +11,10 @@ import subprocess
 import sys
 import time
 
-from ipt_training.experiment import command
+from ipt_ros.bagel import BagelError
+from ipt_training.experiment import command, runs
 from ipt_training.experiment.errors import ExperimentError
+from ipt_training.experiment.pieces import do
 from ipt_training.experiment.plan import pieces_of, runs_of
 from ipt_training.experiment.recipe import load_experiment, replaced
 from ipt_training.experiment.results import collect
@@ -74,6 +77,42 @@ def test_a_page_of_nothing_says_what_is_missing(small, tmp_path, capsys):
     assert '3 of 3 runs are missing' in page
     assert '`text-cot-0`: training not begun, not asked' in page
     assert 'of 0 of 3 runs' in capsys.readouterr().out
+
+
+def test_a_run_is_known_by_what_decides_its_weights(tmp_path, tiny_checkpoint):
+    recipe = load_experiment(SHIPPED, {'start': str(tiny_checkpoint)})
+
+    def settings(**changes):
+        return runs.training(tmp_path, runs.run_recipe(
+            tmp_path, replaced(recipe.training, changes), 'ipt', 0, tiny_checkpoint,
+            [tmp_path])).settings
+
+    same = settings()
+    assert settings(loading={'latent_cache_gib': 0.0}, save_seconds=3.0) == same
+    assert 'accumulate' in same and 'checkpoint_activations' not in same  # the usual one
+    assert settings(steps=3)['steps'] == 3
+    assert settings(optimizer={'learning_rate': 1.0}) != same
+
+
+def test_a_mode_in_which_a_model_cannot_be_asked_is_a_result_with_its_reason(
+        tmp_path, monkeypatch):
+    asked = []
+
+    def evaluate(plan, out):
+        asked.append(tuple(plan.modes))
+        if 'imagine' in plan.modes:
+            raise BagelError('cannot draw')
+
+    monkeypatch.setattr(runs, 'evaluate', evaluate)
+    plan = runs.Asking(modes=('answer', 'imagine')).plan(tmp_path, ['mvc'], tmp_path, tmp_path)
+    piece = runs.asking(tmp_path, plan)
+    assert do(piece) == ''
+    assert asked == [('answer', 'imagine'), ('answer',), ('imagine',)]
+    assert runs.not_applicable(tmp_path / 'results') == {'imagine': 'cannot draw'}
+    # Where no mode works, it is not the mode that is wrong.
+    monkeypatch.setattr(runs, 'evaluate', lambda plan, out: evaluate(
+        replace(plan, modes=('imagine',)), out))
+    assert do(piece) == 'BagelError: cannot draw'
 
 
 @pytest.mark.slow
