@@ -8,6 +8,7 @@ from torch import nn
 
 
 class Model(nn.Module):
+
     def __init__(self):
         super().__init__()
         torch.manual_seed(0)
