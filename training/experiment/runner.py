@@ -77,6 +77,11 @@ def run_pieces(
         raise ExperimentError(
             'a worker process died, killed or out of memory; give the same command again to go '
             'on, with fewer --workers if memory is short') from error
+    except KeyboardInterrupt:
+        if pool is None:  # it may have reached this process alone; pieces go on another time
+            for worker in multiprocessing.active_children():
+                worker.terminate()
+        raise
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
     return failed
