@@ -55,7 +55,9 @@ class ModelRecipe:
 
     ``samples``: samples of each kind a step; ``weights``: of their losses; ``questions``:
     most questions a sample by mode; ``open_share``: share of questions that are asked without
-    choices; ``noised_copies``: of the target a sample;
+    choices; ``noised_copies``: of the target a sample; ``letter_weight``: of the letters of
+    answers, beside their part in all texts: with a thought before it, a letter is one of fifty
+    tokens, and the only one that has to be found out;
     ``dropout``: of instruction 'text', and of the target's clean 'vae' and 'vit' copies;
     ``frozen``: what parameters' names begin with that are not trained.
     """
@@ -69,6 +71,7 @@ class ModelRecipe:
     noised_copies: int = 1
     ce_weight: float = 1.0
     mse_weight: float = 1.0
+    letter_weight: float = 0.0
     dropout: dict[str, float] = field(default_factory=dict)
     frozen: tuple[str, ...] = ()
 

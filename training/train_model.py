@@ -153,12 +153,14 @@ def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: 
             for batch in batches.values()))))
         for kind, batch in batches.items():
             loss = training_loss(model, batch.to(model.device))
-            part = recipe.weights[kind] / total * (
-                recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse)
+            part = recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse
+            told = loss.ce
+            if not kind.startswith(('list', 'locate')):
+                told = letter_loss(loss.ce_tokens, batch, model)
+                part = part + recipe.letter_weight * told.nan_to_num()
+            part = recipe.weights[kind] / total * part
             part.backward()  # now, so that only one kind's graph is held at a time
             named['loss'] += part.detach()
-            told = loss.ce if kind.startswith(('list', 'locate')) else letter_loss(
-                loss.ce_tokens, batch, model)
             named[f'ce_{kind}'] = told.detach()
             if len(batch.noised):
                 named[f'mse_{kind}'] = loss.mse.detach()
@@ -169,7 +171,7 @@ def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: 
 
 
 def letter_loss(ce_tokens: Tensor, batch: Batch, model: Bagel) -> Tensor:
-    """Return the mean cross entropy of the tokens that hold the answer's letter."""
+    """Return the mean cross entropy of tokens that hold an answer's letter; NaN of none."""
     return ce_tokens[letter_places(batch, model)].mean()
 
 

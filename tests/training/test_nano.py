@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recipe in miniature, through all its stages to a checkpoint that loads, answers and draws."""
 
+from dataclasses import replace
 import json
 import shutil
 
@@ -163,3 +164,20 @@ def test_training_tells_the_speed_of_the_step_before(built, tmp_path, monkeypatc
     train_model.train_model('answers', model, tasks, recipe.answers, folder=tmp_path, seed=0)
     assert not steps[0].keys() & {'samples_per_s', 'mfu'}
     assert all(steps[1][name] > 0 for name in ('samples_per_s', 'tokens_per_s', 'mfu'))
+
+
+@pytest.mark.slow
+def test_letters_weigh_what_the_recipe_says_beside_their_part_in_the_text(
+        built, tmp_path, monkeypatch):
+    build = Build(load_recipe(built[0]))
+    found = {}
+    monkeypatch.setattr(train_model, 'run_stage', lambda name, model, losses_at, **settings:
+                        found.update({name: losses_at(0)}))
+    tasks, _ = build.loaded()
+    for name, weight in (('plain', 0.0), ('letters', 2.0)):
+        stage = replace(build.recipe.letters, letter_weight=weight)
+        train_model.train_model(name, build.new_model(), tasks, stage, folder=tmp_path, seed=0)
+    total = sum(stage.weights.values())
+    added = sum(2.0 * share / total * found['plain'][f'ce_{kind}']
+                for kind, share in stage.weights.items())
+    assert found['letters']['loss'] - found['plain']['loss'] == pytest.approx(added, rel=1e-3)
