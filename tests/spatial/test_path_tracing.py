@@ -61,6 +61,16 @@ def test_rewording_keeps_the_truth(variant, seed):
     assert not {'sofa'} & set(again.metadata['distractors'])
 
 
+@given(variants, seeds)
+def test_who_comes_from_the_other_end_has_the_same_view_on_the_other_side(variant, seed):
+    rng = np.random.default_rng(seed)
+    question = PT.question('sofa', UNSEEN, 'right', (2, 1), rng, variant)
+    twin = PT.from_other_end(question, rng)
+    assert (twin.metadata['side'], twin.metadata['direction']) == ('left', [1, 2])
+    assert twin.answer_choice.split()[1] == 'sofa'
+    assert twin.metadata['variant'] == variant and ' left' in twin.text
+
+
 def test_rewording_brings_variety():
     rng = np.random.default_rng(0)
     question = PT.question('sofa', UNSEEN, 'left', (1, 2), rng)

@@ -18,14 +18,14 @@ from ipt_ros.spatial.errors import SpatialError
 from ipt_sim import SimulatorError
 from ipt_training.evaluation.errors import EvaluationError
 from ipt_training.experiment.errors import ExperimentError
-from ipt_training.experiment.markdown import write_page
+from ipt_training.experiment.markdown import write_report
 from ipt_training.experiment.page import sections
 from ipt_training.experiment.plan import make_data, pieces_of
 from ipt_training.experiment.recipe import ExperimentRecipe, load_experiment
 from ipt_training.experiment.results import collect
 from ipt_training.experiment.runner import conduct
 from ipt_training.recipe import recipe_file, RecipeError, RECIPES
-from ipt_training.store import StoreError, write_json
+from ipt_training.store import StoreError
 import torch
 
 # Everything once, as little of it as there can be; shows that all works, and nothing else.
@@ -105,8 +105,7 @@ def report(recipe: ExperimentRecipe, say: Callable[[str], None] = print) -> None
     """Write the page, and the numbers beside it."""
     numbers = collect(recipe)
     page = Path(recipe.page)
-    write_page(page, sections(numbers))
-    write_json(page.with_suffix('.json'), numbers)
+    write_report(page, sections(numbers), numbers)
     missing = sum(not (run['trained'] and run['asked']) for run in numbers['runs'].values())
     say(f'wrote {page}' + (f', of {len(numbers["runs"]) - missing} of {len(numbers["runs"])} runs'
                            if missing else ''))

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 import re
 
+from ipt_training.store import write_json
+
 _BEGIN, _END = '<!-- notes: kept when the page is written anew -->', '<!-- end of notes -->'
 _NOTES = re.compile(f'{re.escape(_BEGIN)}\n(.*?){re.escape(_END)}', re.DOTALL)
 _EMPTY = '*Nothing has been written here yet.*\n'
@@ -40,3 +42,9 @@ def write_page(path: Path, sections: Sequence[str]) -> None:
     partial = path.with_suffix('.partial')
     partial.write_text(text, encoding='utf-8')
     os.replace(partial, path)
+
+
+def write_report(page: Path, sections: Sequence[str], numbers: dict) -> None:
+    """Write the page as `write_page` does, and the numbers to a JSON file of its name."""
+    write_page(page, sections)
+    write_json(page.with_suffix('.json'), numbers)

@@ -15,14 +15,13 @@ import sys
 
 from ipt_sim import RandomizationError
 from ipt_training.experiment.command import default_workers, PROBLEMS
-from ipt_training.experiment.markdown import write_page
+from ipt_training.experiment.markdown import write_report
 from ipt_training.experiment.runner import conduct
 from ipt_training.recipe import recipe_file, RECIPES
 from ipt_training.sim_to_real.data import make_data
 from ipt_training.sim_to_real.page import sections
 from ipt_training.sim_to_real.plan import load_plan, Plan
 from ipt_training.sim_to_real.results import collect, pieces_of
-from ipt_training.store import write_json
 import torch
 
 
@@ -76,8 +75,7 @@ def report(plan: Plan, say: Callable[[str], None] = print) -> None:
     """Write the page, and the numbers beside it."""
     numbers = collect(plan)
     page = Path(plan.page)
-    write_page(page, sections(numbers))
-    write_json(page.with_suffix('.json'), numbers)
+    write_report(page, sections(numbers), numbers)
     say(f'wrote {page}')
 
 

@@ -114,11 +114,9 @@ class PathTracing(Task):
     def from_other_end(self, question: Question, rng: np.random.Generator) -> Question:
         """Return the same about the same view for one who comes the other way, the other side."""
         known = question.metadata
-        side = SIDES[1 - SIDES.index(known['side'])]
-        twin = self.question(
-            known['seen'], known['unseen'], side, tuple(known['direction'][::-1]), rng,
-            known['variant'])
-        return replace(twin, metadata=known | twin.metadata)
+        walked = {'side': SIDES[1 - SIDES.index(known['side'])],
+                  'direction': known['direction'][::-1]}
+        return self.reword(replace(question, metadata=known | walked), rng)
 
 
 def side_in(question: str) -> str:
