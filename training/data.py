@@ -8,10 +8,12 @@ from pathlib import Path
 from ipt_ros.bagel import fast_dtype, Vae
 from ipt_ros.spatial import Example, Question
 import numpy as np
-from safetensors.torch import load_file, save_file
+from safetensors import safe_open
+from safetensors.torch import save_file
 import torch
 from tqdm import tqdm
 
+from .finetune.latents import fingerprint
 from .places import patch_names, Place, places
 from .relations import Relation, relations
 from .samples import Material
@@ -125,13 +127,15 @@ def add_latents(data: TaskData, vae: Vae, cache: Path | None = None, batch: int 
     Encode inputs and targets once, and keep the latents in the file ``cache``, where one is given.
 
     The VAE is frozen from here on, so nothing is lost by keeping its posterior means. A cache of
-    another number of examples is made anew; one of another VAE must be deleted first.
+    another VAE, or of another number of examples, is made anew.
     """
+    key = {'vae': fingerprint(vae), 'examples': str(len(data))}
     if cache is not None and cache.exists():
-        kept = load_file(cache)
-        if len(kept['targets']) == len(data):
-            data.input_latents, data.target_latents = kept['inputs'], kept['targets']
-            return
+        with safe_open(cache, 'pt') as kept:
+            if kept.metadata() == key:
+                data.input_latents = kept.get_tensor('inputs')
+                data.target_latents = kept.get_tensor('targets')
+                return
     device = next(vae.parameters()).device
     dtype = fast_dtype(device)
 
@@ -148,5 +152,5 @@ def add_latents(data: TaskData, vae: Vae, cache: Path | None = None, batch: int 
     if cache is not None:
         cache.parent.mkdir(parents=True, exist_ok=True)
         partial = cache.with_suffix('.partial')
-        save_file({'inputs': data.input_latents, 'targets': data.target_latents}, partial)
+        save_file({'inputs': data.input_latents, 'targets': data.target_latents}, partial, key)
         partial.replace(cache)

@@ -4,22 +4,26 @@ Listings: in one text, all that is to be told of a picture under a heading.
 
 A question with choices brings one label for a picture; a listing brings a dozen, in a few tokens
 each. What they tell: where things are, where they are from a marked place after a turn, how often
-and in which pictures they are.
+and in which pictures they are; of a map with a path, also which way it goes from its middle.
 """
+
+from collections.abc import Sequence
 
 from ipt_ros.spatial.path_marks import PARTS
 import numpy as np
 
 from .data import TaskData
 from .places import locate_answer, showing_answer
-from .relations import answer_in_words
+from .relations import answer_in_words, compass_words, on_map, Relation
 from .samples import Material
 
+COMPASS_HEADING = 'from M1 on the map:'
 # The turns after which a place is looked at, by task.
 TURNS = {'pet': ('', 'left', 'right'), 'pt': ('', 'around')}
-# Of the listings of a map with a path, how many tell of nothing but the marks: all that is asked
-# hangs on where they are, and among everything on the map they would be a few tokens of many.
-_MARKS_SHARE = 0.5
+# Of the listings of a map with a path, how many tell of nothing but the marks, and how many where
+# the way and everything else point on the map: all that is asked hangs on the two, and among
+# everything on the map they would be a few tokens of many.
+_MARKS_SHARE, _COMPASS_SHARE = 0.15, 0.35
 # Of the others, and of those of other tasks, how many are the simpler of their two kinds.
 _SIMPLE_SHARE = 1 / 3
 
@@ -27,15 +31,17 @@ _SIMPLE_SHARE = 1 / 3
 def listing(task: str, data: TaskData, index: int, patch: int,
             rng: np.random.Generator) -> tuple[str, list[str]]:
     """Return a heading and, in random order, all entries under it."""
-    marks = task == 'pt' and rng.random() < _MARKS_SHARE
+    drawn = rng.random() if task == 'pt' else 1.0
     simple = rng.random() < _SIMPLE_SHARE
-    if marks:
+    if drawn < _MARKS_SHARE:
         heading, entries = 'on the path:', _positions(data, index, patch, PARTS)
+    elif drawn < _MARKS_SHARE + _COMPASS_SHARE:
+        heading, entries = COMPASS_HEADING, _compass(data.relations[index])
     elif task in TURNS and not simple:
         turn = str(rng.choice(TURNS[task]))
         heading = turned_heading(task, turn)
         entries = [f'{relation.name} {answer_in_words(relation, turn)}'
-                   for relation in data.relations[index]]
+                   for relation in data.relations[index] if relation.alone]
     elif task in TURNS:
         heading, entries = 'in the picture:', _positions(data, index, patch)
     elif not simple:
@@ -56,6 +62,11 @@ def _positions(data: TaskData, index: int, patch: int,
                names: tuple[str, ...] | None = None) -> list[str]:
     return [f'{place.name} {locate_answer(place)}' for place in data.places(index, patch)[0]
             if names is None or place.name in names]
+
+
+def _compass(found: Sequence[Relation]) -> list[str]:
+    ways = [f'way {compass_words(found[0].heading)}'] if found else []
+    return ways + [f'{relation.name} {on_map(relation)}' for relation in found if relation.alone]
 
 
 def _counts(material: Material) -> list[str]:

@@ -24,10 +24,10 @@ import torch
 from .align import align_connector, tie_first_head
 from .data import add_latents, load_tasks, TaskData
 from .generate import generate
-from .listings import turned_heading, TURNS
+from .listings import COMPASS_HEADING, turned_heading, TURNS
 from .places import where_question
 from .recipe import Recipe
-from .relations import answer_in_words, relations
+from .relations import answer_in_words, compass_words, on_map, relations
 from .store import class_names, load_examples
 from .tokenizer import build_tokenizer
 from .train_encoder import encode_pixels, train_encoder
@@ -75,6 +75,9 @@ class Build:
             for relation in relations(example):
                 texts += [f'{turned_heading(example.task, turn)} {relation.name} '
                           f'{answer_in_words(relation, turn)},' for turn in TURNS[example.task]]
+                if relation.heading is not None:
+                    texts.append(f'{COMPASS_HEADING} {relation.name} {on_map(relation)}, way '
+                                 f'{compass_words(relation.heading)}')
         size = build_tokenizer(texts, self.recipe.tokenizer['vocabulary'],
                                self.work / 'tokenizer')
         print(f'{size} tokens from {len(texts)} texts')

@@ -5,13 +5,17 @@ Where objects are with respect to a marked place, in a few words.
 Perspective questions ask for one bit that hangs on several things at once: where the object is
 from the X, and which way the observer turns. These words name each of them, for every object of a
 picture, so that a small model can learn them one by one. Likewise for what is beside a path on a
-map, seen from the path's midpoint.
+map, seen from the path's midpoint: there, both the way and the object may point anywhere on the
+map, so words for that come first.
 """
+
+from collections.abc import Sequence
 
 from dataclasses import dataclass
 import math
 
 from ipt_ros.spatial import Example, Question, TASKS
+from ipt_ros.spatial.tasks.path_tracing import DIRECTIONS, DISTRACTORS, SIDES
 from ipt_ros.spatial.tasks.perspective import TURNS
 import numpy as np
 
@@ -19,6 +23,11 @@ import numpy as np
 _KEEP_CLOSER = 0.25
 # Within these margins (metres) neither word would be true to what one sees.
 LEVEL, STRAIGHT, SAME = 0.2, 0.2, 0.3
+# Off the line of sight, in degrees: whose middle is nearer than the first is in a view of 90
+# degrees, whose middle is further than the second is not. Metres to what may be asked about.
+_IN_VIEW, _OUT_OF_VIEW, _NEAR = 38, 62, 3.0
+# Where things are on a map, clockwise from its upper edge.
+COMPASS = ('up', 'up right', 'right', 'down right', 'down', 'down left', 'left', 'up left')
 
 
 @dataclass(frozen=True)
@@ -30,6 +39,8 @@ class Relation:
     midpoint and the way from waypoint 1 to 2. ``ahead`` and ``left`` are metres from the place to
     the object. ``change`` is by how many metres the observer's distance to it grows on the way to
     the X, ``beside`` its metres to the left of the picture's line of sight; None for paths.
+    ``heading``, of paths only, is where "ahead" points on the map: radians, clockwise from up.
+    ``alone``: whether no other object there has that name.
     """
 
     name: str
@@ -37,6 +48,8 @@ class Relation:
     left: float
     change: float | None = None
     beside: float | None = None
+    heading: float | None = None
+    alone: bool = True
 
 
 def relations(example: Example) -> list[Relation]:
@@ -61,19 +74,23 @@ def _from_target(known: dict) -> list[Relation]:
 
 
 def _from_midpoint(known: dict) -> list[Relation]:
-    """Return those of objects whose name is the only one of its kind on the map."""
+    """Return those of all objects that the map shows."""
     x, y, yaw = known['midpoint']
     if tuple(known['direction']) == (2, 1):
         yaw += math.pi
     c, s = math.cos(yaw), math.sin(yaw)
+    world_from_map = known['cameras'][0]['world_from_optical']
+    right, down = world_from_map[0:8:4], world_from_map[1:8:4]  # of the map, as world x and y
+    heading = math.atan2(c * right[0] + s * right[1], -c * down[0] - s * down[1])
     position = {item['id']: item['position'] for item in known['objects']}
     shown = [row for row in known['shown'] if row['map_area'] > 0]
     names = [row['name'] for row in shown]
     found = []
     for row in shown:
-        if names.count(row['name']) == 1:
-            dx, dy = position[row['object']][0] - x, position[row['object']][1] - y
-            found.append(Relation(row['name'], dx * c + dy * s, dy * c - dx * s))
+        dx, dy = position[row['object']][0] - x, position[row['object']][1] - y
+        found.append(Relation(
+            row['name'], dx * c + dy * s, dy * c - dx * s, heading=heading,
+            alone=names.count(row['name']) == 1))
     return found
 
 
@@ -95,6 +112,42 @@ def perspective_questions(relation: Relation, rng: np.random.Generator) -> list[
             after = 'left' if (relation.ahead > 0) == (turn == 'right') else 'right'
             kinds.append((f'relative_position_{before}_{after}', turn))
     return [task.question(subtask, relation.name, turn, rng) for subtask, turn in kinds]
+
+
+def path_questions(found: Sequence[Relation], rng: np.random.Generator) -> list[Question]:
+    """
+    Return what path questions ask of a map: all that is in view on either side of the midpoint.
+
+    By the objects' middles alone, so that sides which no picture was taken of count as well. What
+    may be half in view is neither asked about nor offered as a choice.
+    """
+    questions = []
+    for sign, side in ((1, SIDES[0]), (-1, SIDES[1])):
+        off = {}
+        for relation in found:
+            angle = math.degrees(math.atan2(abs(relation.ahead), sign * relation.left))
+            off.setdefault(relation.name, []).append(
+                (angle, math.hypot(relation.ahead, relation.left)))
+        unseen = [name for name, all_of in off.items()
+                  if min(angle for angle, _ in all_of) > _OUT_OF_VIEW]
+        for name, all_of in off.items():
+            if len(unseen) >= DISTRACTORS and any(
+                    angle < _IN_VIEW and metres < _NEAR for angle, metres in all_of):
+                way = int(rng.integers(len(DIRECTIONS)))
+                walked = side if DIRECTIONS[way] == (1, 2) else SIDES[1 - SIDES.index(side)]
+                questions.append(
+                    TASKS['pt'].question(name, unseen, walked, DIRECTIONS[way], rng))
+    return questions
+
+
+def compass_words(heading: float) -> str:
+    """Return where on a map a direction points: radians, clockwise from up."""
+    return COMPASS[round(heading / (math.pi / 4)) % len(COMPASS)]
+
+
+def on_map(relation: Relation) -> str:
+    """Return where on the map an object is from the place, of paths only."""
+    return compass_words(relation.heading - math.atan2(relation.left, relation.ahead))
 
 
 def answer_in_words(relation: Relation, turn: str = '') -> str:

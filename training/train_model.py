@@ -23,7 +23,7 @@ from .loop import run_stage
 from .peak import device_peak
 from .places import locate_answer, showing_answer, what_question, where_question
 from .recipe import ModelRecipe
-from .relations import perspective_questions
+from .relations import path_questions, perspective_questions
 from .samples import (
     answer_sample,
     drill_sample,
@@ -59,6 +59,8 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
         asked = material.questions
         if mode == 'answer':
             asked = asked + further_questions(task, material, rng)
+        elif mode == 'imagine' and task == 'pt':
+            asked = asked + from_other_end(asked, rng)
         order = rng.permutation(len(asked))[:recipe.questions[mode]]
         # What else is on that side of a path would be as true: only choices make it one answer.
         open_share = 0.0 if mode == 'drill' or task == 'pt' else recipe.open_share
@@ -79,8 +81,13 @@ def further_questions(task: str, material: Material,
         return [question for relation in material.relations
                 for question in perspective_questions(relation, rng)]
     if task == 'pt':
-        return [TASKS['pt'].from_other_end(question, rng) for question in material.questions]
+        return from_other_end(material.questions, rng) + path_questions(material.relations, rng)
     return []
+
+
+def from_other_end(questions: list[Question], rng: np.random.Generator) -> list[Question]:
+    """Return path questions about the same views, for one who comes the other way."""
+    return [TASKS['pt'].from_other_end(question, rng) for question in questions]
 
 
 def places_told(data: TaskData, index: int, patch: int,

@@ -3,13 +3,15 @@
 
 from ipt_ros.spatial import TASKS
 from ipt_training.data import TaskData
-from ipt_training.listings import listing, turned_heading
+from ipt_training.listings import COMPASS_HEADING, listing, turned_heading
 from ipt_training.relations import Relation
 import numpy as np
 import pytest
 
 NAMES = ('nothing', 'chair', 'midpoint', 'waypoint 1')
-RELATIONS = [Relation('chair', 1.0, 2.0), Relation('sofa', -1.0, -2.0)]
+# The way goes up the map.
+RELATIONS = [Relation('chair', 1.0, 2.0, heading=0.0), Relation('sofa', -1.0, -2.0, heading=0.0),
+             *[Relation('lamp', 1.0, lamp, heading=0.0, alone=False) for lamp in (-1.0, 1.0)]]
 
 
 def data(views=1, questions=()):
@@ -38,6 +40,7 @@ def test_a_path_is_told_of_by_its_marks_by_all_that_is_there_and_from_its_midpoi
     assert found['in the picture:'] == ['chair 1 1 2', *found['on the path:']]
     assert found[turned_heading('pt', '')] == ['chair left ahead', 'sofa right behind']
     assert found[turned_heading('pt', 'around')] == ['chair right behind', 'sofa left ahead']
+    assert found[COMPASS_HEADING] == ['chair up left', 'sofa down right', 'way up']
 
 
 def test_a_view_with_an_x_is_told_of_in_all_three_headings():
