@@ -10,7 +10,6 @@ map, so words for that come first.
 """
 
 from collections.abc import Sequence
-
 from dataclasses import dataclass
 import math
 
