@@ -23,7 +23,7 @@ TURNS = {'pet': ('', 'left', 'right'), 'pt': ('', 'around')}
 # Of the listings of a map with a path, how many tell of nothing but the marks, and how many where
 # the way and everything else point on the map: all that is asked hangs on the two, and among
 # everything on the map they would be a few tokens of many.
-_MARKS_SHARE, _COMPASS_SHARE = 0.15, 0.35
+_MARKS_SHARE, _COMPASS_SHARE = 0.3, 0.4
 # Of the others, and of those of other tasks, how many are the simpler of their two kinds.
 _SIMPLE_SHARE = 1 / 3
 
@@ -34,7 +34,8 @@ def listing(task: str, data: TaskData, index: int, patch: int,
     drawn = rng.random() if task == 'pt' else 1.0
     simple = rng.random() < _SIMPLE_SHARE
     if drawn < _MARKS_SHARE:
-        heading, entries = 'on the path:', _positions(data, index, patch, PARTS)
+        heading = 'on the path:'
+        entries = _positions(data, index, patch, PARTS) + _way(data.relations[index])
     elif drawn < _MARKS_SHARE + _COMPASS_SHARE:
         heading, entries = COMPASS_HEADING, _compass(data.relations[index])
     elif task in TURNS and not simple:
@@ -65,8 +66,12 @@ def _positions(data: TaskData, index: int, patch: int,
 
 
 def _compass(found: Sequence[Relation]) -> list[str]:
-    ways = [f'way {compass_words(found[0].heading)}'] if found else []
-    return ways + [f'{relation.name} {on_map(relation)}' for relation in found if relation.alone]
+    return _way(found) + [
+        f'{relation.name} {on_map(relation)}' for relation in found if relation.alone]
+
+
+def _way(found: Sequence[Relation]) -> list[str]:
+    return [f'way {compass_words(found[0].heading)}'] if found else []
 
 
 def _counts(material: Material) -> list[str]:

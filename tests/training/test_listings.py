@@ -36,8 +36,8 @@ def all_listings(task, material, draws=60):
 
 def test_a_path_is_told_of_by_its_marks_by_all_that_is_there_and_from_its_midpoint():
     found = all_listings('pt', data())
-    assert found['on the path:'] == ['midpoint 1 2 2', 'waypoint 1 2 2 2']
-    assert found['in the picture:'] == ['chair 1 1 2', *found['on the path:']]
+    assert found['on the path:'] == ['midpoint 1 2 2', 'way up', 'waypoint 1 2 2 2']
+    assert found['in the picture:'] == ['chair 1 1 2', 'midpoint 1 2 2', 'waypoint 1 2 2 2']
     assert found[turned_heading('pt', '')] == ['chair left ahead', 'sofa right behind']
     assert found[turned_heading('pt', 'around')] == ['chair right behind', 'sofa left ahead']
     assert found[COMPASS_HEADING] == ['chair up left', 'sofa down right', 'way up']
