@@ -18,7 +18,7 @@ from ipt_ros.spatial.errors import SpatialError
 from .evaluation.errors import EvaluationError
 from .evaluation.modes import MODES, Options, ORACLE_INPUTS
 from .evaluation.recommend import recommend
-from .evaluation.run import BATCH, evaluate, Plan, REFERENCE_SIZE
+from .evaluation.run import BATCH, DTYPES, evaluate, Plan, REFERENCE_SIZE
 from .evaluation.sources import data_tasks
 from .evaluation.tables import share, share_range
 from .examples import EVALUATION_SEED, GENERATED_TASKS
@@ -85,6 +85,9 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument('--batch', type=int, default=BATCH, metavar='N',
                         help='questions that go through the model at once; fewer need less memory '
                              '(default: %(default)s)')
+    parser.add_argument('--dtype', choices=DTYPES,
+                        help="what the model computes in (default: the checkpoint's own, on a CPU "
+                             'float32); bfloat16 is faster where the processor has it')
     parser.add_argument('--steps', type=int,
                         help="time points of the flow (default: the checkpoint's)")
     parser.add_argument('--cot-tokens', type=int, default=Options().cot_tokens, metavar='N',
@@ -118,7 +121,8 @@ def plan_from(parser: argparse.ArgumentParser, options: argparse.Namespace,
     return Plan(checkpoint, tasks, modes, options.n, options.seed, options.data,
                 options.split, options.reference, options.reference_n, options.samples,
                 options.workers,
-                Options(options.oracle_input, options.cot_tokens, options.steps), options.batch)
+                Options(options.oracle_input, options.cot_tokens, options.steps), options.batch,
+                options.dtype)
 
 
 def main(arguments: list[str] | None = None) -> int:

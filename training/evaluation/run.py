@@ -33,6 +33,7 @@ from .sources import DataSource, SceneSource
 from .summary import summarise
 
 REFERENCE_SIZE = 300  # examples that the mean image and the blind guess are made from
+DTYPES = {'float32': torch.float32, 'bfloat16': torch.bfloat16}
 SHOWN = 12
 BATCH = 16  # questions at once
 PICTURE = 256  # pixels a side, at most, of inputs and true images that are kept to look at
@@ -48,7 +49,8 @@ class Plan:
     ``data`` is a folder of parquet files (of which ``split`` is used) or a bag, None for scenes
     from ``seed`` on. ``reference`` is data of the training kind. ``samples`` is how often each
     question is imagined anew, for confidence by agreement; accuracy is that of the first. Up to
-    ``batch`` questions (or samples) go through the model at once.
+    ``batch`` questions (or samples) go through the model at once. ``dtype`` is a name of `DTYPES`,
+    in which the model computes; None for what it does by itself (float32 on a CPU).
     """
 
     checkpoint: str
@@ -64,6 +66,7 @@ class Plan:
     workers: int = 2
     options: Options = field(default_factory=Options)
     batch: int = BATCH
+    dtype: str | None = None
 
     def settings(self, device: str) -> dict:
         """
@@ -86,6 +89,7 @@ class Plan:
             'device': device,
             'torch': torch.__version__,
             'python': platform.python_version(),
+            **({} if self.dtype is None else {'dtype': self.dtype}),
         }
 
 
@@ -98,7 +102,8 @@ def evaluate(plan: Plan, out: Path, scenes: Path | None = None) -> dict:
     Raises BagelError, StoreError, SpatialError or EvaluationError with what is wrong.
     """
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
-    model = Bagel.from_checkpoint(plan.checkpoint, device=device)
+    model = Bagel.from_checkpoint(
+        plan.checkpoint, device=device, dtype=plan.dtype and DTYPES[plan.dtype])
     before = read_json(out / RUN)['records'] if (out / RUN).exists() else None
     folder = RecordFolder.opened(out, plan.settings(device))
     results = {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from ipt_ros.bagel import ConfigError
 from ipt_ros.bagel.config import from_dict
 from ipt_training.evaluation.modes import MODES as ASKED
+from ipt_training.evaluation.run import DTYPES
 from ipt_training.examples import EVALUATION_SEED, GENERATED_TASKS
 from ipt_training.experiment.runs import Asking, run_recipe
 from ipt_training.finetune.recipe import MODES as TRAINED
@@ -83,6 +84,8 @@ def load_experiment(path: Path, changes: Mapping = {}) -> ExperimentRecipe:
 def check_asking(asking: Asking) -> None:
     """Raise ValueError for questions that cannot be asked, or were trained on."""
     check_names('asking.modes', asking.modes, ASKED)
+    if asking.dtype is not None:
+        check_names('asking.dtype', (asking.dtype,), tuple(DTYPES))
     for name in ('n', 'reference', 'cot_tokens', 'samples'):
         value = getattr(asking, name)
         if not isinstance(value, int) or value < 1:

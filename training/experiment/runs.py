@@ -40,6 +40,7 @@ class Asking:
     ``n``: of each task, in scenes from ``seed`` on. ``reference``: training examples a task that
     the blind guess and the mean image are made from. ``cot_tokens``: room for a thought in words.
     ``samples``: imaginations a question. ``steps``: of the flow, None for the checkpoint's own.
+    ``dtype``: what the model computes in, None for what it does by itself.
     """
 
     n: int = 500
@@ -49,13 +50,14 @@ class Asking:
     cot_tokens: int = 512
     samples: int = 1
     steps: int | None = None
+    dtype: str | None = None
 
     def plan(self, checkpoint: Path, tasks: Sequence[str], data: Path, reference: Path) -> Plan:
         """Return the evaluation of a checkpoint on the questions in ``data``."""
         return Plan(
             checkpoint=str(checkpoint), tasks=tuple(tasks), modes=self.modes, n=self.n,
             seed=self.seed, data=data, reference=reference, reference_size=self.reference,
-            samples=self.samples, workers=1,
+            samples=self.samples, workers=1, dtype=self.dtype,
             options=Options(cot_tokens=self.cot_tokens, steps=self.steps))
 
 

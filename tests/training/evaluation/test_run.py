@@ -136,6 +136,20 @@ def test_records_do_not_depend_on_the_batch_and_are_used_again(run, imagines, tm
     assert len(imagines) == asked
 
 
+@pytest.mark.parametrize('name', ['float32', 'bfloat16'])
+def test_the_model_computes_in_what_is_named_and_records_are_kept_apart(
+        run, imagines, tmp_path, monkeypatch, name):
+    computed = []
+    original = evaluation_run.ask_together
+    monkeypatch.setattr(
+        evaluation_run, 'ask_together',
+        lambda model, *rest: computed.append(str(model.dtype)) or original(model, *rest))
+    run('--modes', 'answer')
+    run('--modes', 'answer', '--dtype', name)
+    assert computed[-1] == f'torch.{name}'
+    assert len(list((tmp_path / 'out').glob('records-*'))) == 2
+
+
 def test_what_a_batch_had_done_is_kept_when_a_later_one_fails(
         run, imagines, tmp_path, monkeypatch):
     original, calls = evaluation_run.ask_together, []
@@ -305,7 +319,7 @@ def test_runs_without_a_common_question_are_not_compared(run, imagines, data, ex
 
 @pytest.mark.parametrize(('arguments', 'word'), [
     (['--samples', '0'], 'at least 1'), (['--steps', '1'], 'at least 2'),
-    (['--batch', '0'], 'at least 1'),
+    (['--batch', '0'], 'at least 1'), (['--dtype', 'float16'], 'invalid choice'),
     (['--modes', 'answer,guess'], 'unknown modes'), (['--oracle-input', 'vit'], 'invalid choice')])
 def test_options_that_make_no_sense_are_refused(arguments, word, capsys):
     with pytest.raises(SystemExit) as stop:

@@ -59,6 +59,7 @@ def test_the_shipped_recipe_is_the_papers_experiment():
     ({'asking': {'n': 0}}, 'asking.n: expected a whole number above 0, got 0'),
     ({'asking': {'seed': 5}}, 'asking.seed 5 is one of training'),
     ({'asking': {'modes': ['dream']}}, 'asking.modes: expected some of answer'),
+    ({'asking': {'dtype': 'float16'}}, 'asking.dtype: expected some of float32, bfloat16'),
     ({'data': {'seed': 1_000_000}}, 'data.seed 1000000 is one of evaluation'),
     ({'training': {'steps': 0}}, 'steps is 0'),
     ({'training': {'stepz': 1}}, 'stepz'),
