@@ -23,7 +23,7 @@ TURNS = {'pet': ('', 'left', 'right'), 'pt': ('', 'around')}
 # Of the listings of a map with a path, how many tell of nothing but the marks, and how many where
 # the way and everything else point on the map: all that is asked hangs on the two, and among
 # everything on the map they would be a few tokens of many.
-_MARKS_SHARE, _COMPASS_SHARE = 0.3, 0.4
+_MARKS_SHARE, _COMPASS_SHARE = 0.2, 0.3
 # Of the others, and of those of other tasks, how many are the simpler of their two kinds.
 _SIMPLE_SHARE = 1 / 3
 

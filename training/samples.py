@@ -2,7 +2,8 @@
 """
 From an example to a training sample: the segments of each training mode.
 
-Five kinds; the last two follow the order of inference (system text, images, question, answer).
+Six kinds; ``answer`` and ``imagine`` follow the order of inference (system text, images, question,
+answer).
 
 - ``drill``: no image; one question, every branch claims another of its choices and gets that one's
   letter. What a large model brings along from its pretraining, a small one learns here.
@@ -15,6 +16,8 @@ Five kinds; the last two follow the order of inference (system text, images, que
 - ``imagine``: images as VAE and ViT segments; a branch thinks, imagines the target (several noised
   copies, each with its own time, so that one pass teaches the flow at several noise levels), sees
   the clean target and answers. Further branches see the clean target only, and learn to read it.
+- ``read``: the clean target and the answer alone, without the images that the question is about.
+  What the target shows then is all there is to go by.
 """
 
 from dataclasses import dataclass, field, replace
@@ -134,3 +137,8 @@ def imagine_sample(material: Material, questions: list[Question],
             TextSegment(IMAGE_END + answer_of(question), loss=True, branch=branch),
         ]
     return segments
+
+
+def read_sample(material: Material, questions: list[Question]) -> list[Segment]:
+    """Return one sample that teaches to read what was imagined, and nothing else."""
+    return imagine_sample(replace(material, images=[], latents=[]), questions, noised_copies=0)

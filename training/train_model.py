@@ -31,6 +31,7 @@ from .samples import (
     listing_sample,
     Material,
     open_form,
+    read_sample,
     Segment,
     told_sample,
     with_truth,
@@ -59,7 +60,7 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
         asked = material.questions
         if mode == 'answer':
             asked = asked + further_questions(task, material, rng)
-        elif mode == 'imagine' and task == 'pt':
+        elif mode in ('imagine', 'read') and task == 'pt':
             asked = asked + from_other_end(asked, rng)
         order = rng.permutation(len(asked))[:recipe.questions[mode]]
         # What else is on that side of a path would be as true: only choices make it one answer.
@@ -69,6 +70,8 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
             samples += [drill_sample(question) for question in questions]
         elif mode == 'answer':
             samples.append(answer_sample(material, questions))
+        elif mode == 'read':
+            samples.append(read_sample(material, questions))
         else:
             samples.append(imagine_sample(material, questions, recipe.noised_copies))
     return samples

@@ -11,6 +11,7 @@ from ipt_training.samples import (
     imagine_sample,
     Material,
     open_form,
+    read_sample,
     with_truth,
 )
 import numpy as np
@@ -67,6 +68,15 @@ def test_imagining_draws_once_and_answers_from_the_clean_target(material):
     answers = texts(segments, loss=True)
     assert answers[0] == '<think>From above.</think><image_start>'
     assert answers[1] == f'<image_end><answer>{material.questions[0].answer}</answer>'
+
+
+def test_reading_shows_nothing_but_the_clean_target(material):
+    segments = read_sample(material, material.questions)
+    images = [s for s in segments if isinstance(s, ImageSegment)]
+    assert [(i.branch, i.vae, i.vit, i.noised) for i in images] == [
+        (1, True, True, False), (2, True, True, False)]
+    assert all((i.image == material.target).all() for i in images)
+    assert texts(segments) == texts(imagine_sample(material, material.questions, 0))
 
 
 def test_a_drill_names_the_letter_of_every_choice_once():
