@@ -78,9 +78,7 @@ def _from_midpoint(known: dict) -> list[Relation]:
     if tuple(known['direction']) == (2, 1):
         yaw += math.pi
     c, s = math.cos(yaw), math.sin(yaw)
-    world_from_map = known['cameras'][0]['world_from_optical']
-    right, down = world_from_map[0:8:4], world_from_map[1:8:4]  # of the map, as world x and y
-    heading = math.atan2(c * right[0] + s * right[1], -c * down[0] - s * down[1])
+    heading = known['map']['yaw'] - yaw
     position = {item['id']: item['position'] for item in known['objects']}
     shown = [row for row in known['shown'] if row['map_area'] > 0]
     names = [row['name'] for row in shown]
@@ -132,10 +130,9 @@ def path_questions(found: Sequence[Relation], rng: np.random.Generator) -> list[
         for name, all_of in off.items():
             if len(unseen) >= DISTRACTORS and any(
                     angle < _IN_VIEW and metres < _NEAR for angle, metres in all_of):
-                way = int(rng.integers(len(DIRECTIONS)))
-                walked = side if DIRECTIONS[way] == (1, 2) else SIDES[1 - SIDES.index(side)]
-                questions.append(
-                    TASKS['pt'].question(name, unseen, walked, DIRECTIONS[way], rng))
+                question = TASKS['pt'].question(name, unseen, side, DIRECTIONS[0], rng)
+                questions.append(question if rng.random() < 0.5
+                                 else TASKS['pt'].from_other_end(question, rng))
     return questions
 
 

@@ -19,8 +19,7 @@ import numpy as np
 import pytest
 
 METRES = st.floats(-5, 5)
-# A map with +y at its upper edge: columns are its right, its down and where the camera looks.
-NORTH_UP = {'world_from_optical': [1, 0, 0, 0, 0, -1, 0, 0, 0, 0, -1, 3, 0, 0, 0, 1]}
+NORTH_UP = {'yaw': math.pi / 2}  # a map with +y at its upper edge
 
 
 @pytest.mark.parametrize(('turn', 'words'), [
@@ -62,7 +61,7 @@ def test_a_relation_is_read_from_what_was_seen():
 @pytest.mark.parametrize(('direction', 'yaw'), [([1, 2], 0.0), ([2, 1], math.pi)])
 def test_beside_a_path_the_heading_is_the_way_from_1_to_2_whoever_walks(direction, yaw):
     example = Example('pt', 'td_path', [], None, '', [], metadata={
-        'midpoint': [1.0, 1.0, yaw], 'direction': direction, 'cameras': [NORTH_UP],
+        'midpoint': [1.0, 1.0, yaw], 'direction': direction, 'map': NORTH_UP,
         'objects': [{'id': 5, 'position': [2.0, 3.0, 0.4]}, {'id': 6, 'position': [0.0, 0.0, 0.4]},
                     {'id': 7, 'position': [1.0, 0.0, 0.4]}],
         'shown': [{'object': 5, 'name': 'sofa', 'map_area': 0.02},
