@@ -6,6 +6,12 @@ The nodes as plain blocking calls, for scripts, the command line and the demo.
         print(robot.ask('How many chairs are around me?', choices=['1', '2', '3']).answer.text)
 
 Everything is asked over ROS; nothing here knows the model or the simulator.
+
+A server whose node has not discovered a client yet drops its reply to it, though the client has
+discovered the server: on a busy machine that takes a while, and the client would wait for ever. So
+before a client is used for the first time, the node is asked for no parameters, again and again,
+by another client that was made later. Nodes discover in the order in which things were made; once
+that one has its reply, the first is known too.
 """
 
 from collections.abc import Callable
@@ -29,6 +35,7 @@ from ipt_ros.ros.transforms import nanoseconds
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from nav_msgs.msg import Odometry
+from rcl_interfaces.srv import GetParameters
 import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
@@ -36,6 +43,7 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 
 _IMAGES = ('image_raw', 'depth/image_raw')
+_PROBE_SECONDS = 1.0  # until a node is asked anew whether its replies arrive
 
 # Called about ten times a second while a call waits, with the seconds waited so far. May raise to
 # give up, e.g. because a node's process has died.
@@ -141,9 +149,11 @@ class Robot:
         An exception, Ctrl-C or one that on_feedback raises, cancels the goal and goes on up.
         """
         if self._action is None:
-            self._action = ActionClient(
-                self._node, Imagine, f'{self._namespace}/imagination/imagine')
-        self._wait_for(self._action.server_is_ready, f'{self._namespace}/imagination/imagine')
+            name = f'{self._namespace}/imagination/imagine'
+            action = ActionClient(self._node, Imagine, name)
+            self._wait_for(action.server_is_ready, name)
+            self._until_known('imagination')
+            self._action = action
         failure: list[BaseException] = []
 
         def forward(message):
@@ -263,12 +273,32 @@ class Robot:
                 self._node.destroy_subscription(subscription)
 
     def _call(self, kind: type, name: str, request: Any) -> Any:
-        name = f'{self._namespace}/{name}'
-        if name not in self._clients:
-            self._clients[name] = self._node.create_client(kind, name)
-        client = self._clients[name]
-        self._wait_for(client.service_is_ready, f'the service {name}', seconds=60.0)
-        return self._finish(client.call_async(request), f'an answer of {name}')
+        full_name = f'{self._namespace}/{name}'
+        new = name not in self._clients
+        client = self._node.create_client(kind, full_name) if new else self._clients[name]
+        self._wait_for(client.service_is_ready, f'the service {full_name}', seconds=60.0)
+        if new:
+            self._until_known(name.split('/')[0])
+            self._clients[name] = client
+        return self._finish(client.call_async(request), f'an answer of {full_name}')
+
+    def _until_known(self, node: str) -> None:
+        """Wait until `node` knows all clients made so far; see the module."""
+        name = f'{self._namespace}/{node}/get_parameters'
+        probe = self._node.create_client(GetParameters, name)
+        try:
+            self._wait_for(probe.service_is_ready, f'the service {name}', seconds=60.0)
+            asked: list[Any] = []
+            began = monotonic()
+
+            def answered() -> bool:
+                if monotonic() - began >= len(asked) * _PROBE_SECONDS:
+                    asked.append(probe.call_async(GetParameters.Request()))
+                return any(future.done() for future in asked)
+
+            self._wait_for(answered, f'an answer of {name}')
+        finally:
+            self._node.destroy_client(probe)
 
     def _finish(self, future: Any, what: str) -> Any:
         self._wait_for(future.done, what)
