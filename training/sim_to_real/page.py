@@ -21,7 +21,7 @@ _MADE = ('<!-- Written by `python -m ipt_training.sim_to_real --report`; only th
 _NOTHING = 'No run has been asked all questions yet.'
 _AGAIN = """
 ```
-ipt collect --out runs/sim_to_real/recorded --scenes 30 --seed 400000 --seconds 60 \\
+ipt collect --out runs/sim_to_real/recorded --scenes 12 --seed 400000 --seconds 60 \\
     --jobs 2 --no-truth --set randomization=randomization_real.yaml
 python -m ipt_training.sim_to_real              # all of it; stopped, the same command goes on
 python -m ipt_training.sim_to_real --mixtures plain,plain+randomized     # needs no recordings
