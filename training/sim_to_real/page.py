@@ -19,6 +19,9 @@ from ipt_training.sim_to_real.results import START
 _MADE = ('<!-- Written by `python -m ipt_training.sim_to_real --report`; only the notes are '
          'written by hand. -->')
 _NOTHING = 'No run has been asked all questions yet.'
+_OWN_FEATURES = (
+    "Features are those of each checkpoint's own image encoder, which training may have changed: "
+    'compare them within a row. PSNR and SSIM compare mixtures as well.')
 _AGAIN = """
 ```
 ipt collect --out runs/sim_to_real/recorded --scenes 12 --seed 400000 --seconds 60 \\
@@ -90,7 +93,8 @@ def _against(numbers: dict, world: str) -> str:
 
 
 def _images(numbers: dict, world: str) -> str:
-    return '\n\n'.join(
+    found = numbers['images'].get(world, {})
+    parts = [
         f'Imagined images, {TASKS[task]}, {image_count(list(by_name.values()))}:\n\n'
-        + image_table('mixture', by_name)
-        for task, by_name in numbers['images'].get(world, {}).items())
+        + image_table('mixture', by_name) for task, by_name in found.items()]
+    return '\n\n'.join([*parts, _OWN_FEATURES] if parts else [])
