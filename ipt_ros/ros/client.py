@@ -284,7 +284,9 @@ class Robot:
         return self._finish(client.call_async(request), f'an answer of {full_name}')
 
     def _until_known(self, node: str) -> None:
-        """Wait until `node` knows all clients made so far; see the module."""
+        """Wait until a node that can be probed knows all clients made so far; see the module."""
+        if node not in _PROBES:
+            return
         kind, service = _PROBES[node]
         name = f'{self._namespace}/{node}/{service}'
         probe = self._node.create_client(kind, name)
