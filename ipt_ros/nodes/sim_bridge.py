@@ -140,11 +140,9 @@ class SimBridge(Node):
             if self._settings.publish_clock else None)
         self._command_sub = self.create_subscription(
             Twist, 'cmd_vel', self._on_command, sensor_input('best_effort', 1))
-        self._services = [
-            self.create_service(Reset, '~/reset', self._on_reset),
-            self.create_service(Teleport, '~/teleport', self._on_teleport),
-            self.create_service(GroundTruth, '~/ground_truth', self._on_ground_truth),
-        ]
+        self.create_service(Reset, '~/reset', self._on_reset)
+        self.create_service(Teleport, '~/teleport', self._on_teleport)
+        self.create_service(GroundTruth, '~/ground_truth', self._on_ground_truth)
 
     def _stamp(self):
         """Return the stamp of the present moment of the simulation."""

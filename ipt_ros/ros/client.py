@@ -9,9 +9,9 @@ Everything is asked over ROS; nothing here knows the model or the simulator.
 
 A server whose node has not discovered a client yet drops its reply to it, though the client has
 discovered the server: on a busy machine that takes a while, and the client would wait for ever. So
-before a client is used for the first time, the node is asked something that changes nothing, again
-and again, by another client that was made later. Nodes discover in the order in which things were
-made; once that one has its reply, the first is known too.
+before a client is used for the first time, the node is asked for no parameters, again and again,
+by another client that was made later. Nodes discover in the order in which things were made; once
+that one has its reply, the first is known too.
 """
 
 from collections.abc import Callable
@@ -35,6 +35,7 @@ from ipt_ros.ros.transforms import nanoseconds
 from lifecycle_msgs.msg import State, Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from nav_msgs.msg import Odometry
+from rcl_interfaces.srv import GetParameters
 import rclpy
 from rclpy.action import ActionClient
 from rclpy.executors import SingleThreadedExecutor
@@ -42,9 +43,7 @@ from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import CameraInfo, Image
 
 _IMAGES = ('image_raw', 'depth/image_raw')
-# What nodes are asked to find out whether replies arrive; seconds until they are asked again.
-_PROBES = {'imagination': (GetState, 'get_state'), 'sim_bridge': (GroundTruth, 'ground_truth')}
-_PROBE_SECONDS = 1.0
+_PROBE_SECONDS = 1.0  # until a node is asked anew whether its replies arrive
 
 # Called about ten times a second while a call waits, with the seconds waited so far. May raise to
 # give up, e.g. because a node's process has died.
@@ -284,17 +283,14 @@ class Robot:
         return self._finish(client.call_async(request), f'an answer of {full_name}')
 
     def _until_known(self, node: str) -> None:
-        """Wait until a node that can be probed knows all clients made so far; see the module."""
-        if node not in _PROBES:
-            return
-        kind, service = _PROBES[node]
-        name = f'{self._namespace}/{node}/{service}'
-        probe = self._node.create_client(kind, name)
+        """Wait until `node` knows all clients made so far; see the module."""
+        name = f'{self._namespace}/{node}/get_parameters'
+        probe = self._node.create_client(GetParameters, name)
         asked: list[Any] = []
 
         def answered() -> bool:
             if monotonic() - began >= len(asked) * _PROBE_SECONDS:
-                asked.append(probe.call_async(kind.Request()))
+                asked.append(probe.call_async(GetParameters.Request()))
             return any(future.done() for future in asked)
 
         try:

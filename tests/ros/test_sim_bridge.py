@@ -20,6 +20,7 @@ from ipt_ros.ros.transforms import nanoseconds
 from ipt_sim import make_simulator
 import numpy as np
 import pytest
+from rcl_interfaces.srv import GetParameters
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import String
 
@@ -182,6 +183,11 @@ def test_teleport_into_a_wall_is_refused_and_changes_nothing(scene, simulator):
 def test_teleport_to_no_number_is_refused(scene, field, bad):
     reply = scene.call(Teleport, 'teleport', **{field: bad})
     assert (reply.success, reply.error_code) == (False, ErrorCode.TARGET_NOT_FINITE)
+
+
+def test_parameters_can_be_asked_for(scene):
+    reply = scene.call(GetParameters, 'get_parameters', names=['camera_width'])
+    assert [value.integer_value for value in reply.values] == [SIZE]
 
 
 def test_reset_gives_the_same_scene_for_the_same_seed(scene):
