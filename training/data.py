@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """All training examples of a folder in memory, as stacked arrays."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from ipt_ros.bagel import fast_dtype, Vae
@@ -29,6 +30,7 @@ class TaskData:
     inputs uint8 (N, V, h, w, 3), targets uint8 (N, H, W, 3); classes uint8 and depths uint16 (mm)
     of the same heights and widths, None where examples carry no truth. Latents (float16, scaled)
     are there once `add_latents` ran. ``class_names`` are those of the class indices.
+    ``target_counts``: of counting, how many of each class the map shows, beyond doubt.
     """
 
     inputs: np.ndarray
@@ -36,6 +38,7 @@ class TaskData:
     thinks: list[str]
     questions: list[list[Question]]
     relations: list[list[Relation]]
+    target_counts: list[dict[str, int]] = field(default_factory=list)
     input_classes: np.ndarray | None = None
     input_depths: np.ndarray | None = None
     target_classes: np.ndarray | None = None
@@ -65,6 +68,15 @@ class TaskData:
         return [places(classes, depth, self.class_names, patch) for classes, depth
                 in zip(self.input_classes[index], self.input_depths[index], strict=True)]
 
+    def target_places(self, index: int, patch: int) -> list[Place]:
+        """Return where things are in the target of an example."""
+        return places(self.target_classes[index], self.target_depths[index], self.class_names,
+                      patch)
+
+    def target_cells(self, index: int, patch: int) -> dict[tuple[int, int], str]:
+        """Return what is in each cell of an example's target, things above all."""
+        return patch_names(self.target_classes[index], self.class_names, patch, thing=0.2)
+
     def patch_names(self, index: int, patch: int) -> dict[tuple[int, int], str]:
         """Return what is in each cell of an example's first input."""
         return patch_names(self.input_classes[index, 0], self.class_names, patch)
@@ -89,22 +101,31 @@ def _flat(views: np.ndarray) -> np.ndarray:
 def stack_examples(examples: Iterable[Example]) -> TaskData:
     """Stack examples of one task; their dense truth too, where all of them have one."""
     columns: dict[str, list] = {
-        field.name: [] for field in fields(TaskData) if field.name != 'class_names'}
+        column.name: [] for column in fields(TaskData) if column.name != 'class_names'}
     for example in examples:
         columns['inputs'].append(np.stack(example.images))
         columns['targets'].append(example.target)
         columns['thinks'].append(example.think)
         columns['questions'].append(example.questions)
         columns['relations'].append(relations(example))
+        columns['target_counts'].append(_counts_on_map(example))
         if example.dense:
             *views, target = example.dense
             columns['input_classes'].append(np.stack([view.classes for view in views]))
             columns['input_depths'].append(np.stack([view.depth_mm for view in views]))
             columns['target_classes'].append(target.classes)
             columns['target_depths'].append(target.depth_mm)
-    listed = {name: columns.pop(name) for name in ('thinks', 'questions', 'relations')}
+    listed = {name: columns.pop(name)
+              for name in ('thinks', 'questions', 'relations', 'target_counts')}
     stacked = {name: np.stack(rows) for name, rows in columns.items() if rows}
     return TaskData(**stacked, **listed)
+
+
+def _counts_on_map(example: Example) -> dict[str, int]:
+    """Return how often each class is on a map, without those of which a part hardly shows."""
+    rows = example.metadata.get('seen', []) if example.task == 'mvc' else []
+    doubtful = {row['name'] for row in rows if not row.get('map_area')}
+    return dict(Counter(row['name'] for row in rows if row['name'] not in doubtful))
 
 
 def load_task(folder: Path, task: str, classes: list[str]) -> TaskData:

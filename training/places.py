@@ -14,7 +14,7 @@ import numpy as np
 
 SMALLEST = 0.004  # of the picture
 # Everywhere, so nowhere in particular.
-_ROOM = {'nothing', 'floor', 'wall', 'ceiling'}
+ROOM = {'nothing', 'floor', 'wall', 'ceiling'}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ def places(classes: np.ndarray, depth_mm: np.ndarray, names: Sequence[str],
     """
     found = []
     for label in np.unique(classes):
-        if names[label] in _ROOM:
+        if names[label] in ROOM:
             continue
         rows, columns = np.nonzero(classes == label)
         height, width = classes.shape
@@ -53,14 +53,25 @@ def places(classes: np.ndarray, depth_mm: np.ndarray, names: Sequence[str],
 
 
 def patch_names(classes: np.ndarray, names: Sequence[str], patch: int,
-                least: float = 0.6) -> dict[tuple[int, int], str]:
-    """Return what fills each grid cell (row, column from 1), where one class fills most of it."""
+                least: float = 0.6, thing: float | None = None) -> dict[tuple[int, int], str]:
+    """
+    Return what fills each grid cell (row, column from 1), where one class fills most of it.
+
+    With ``thing``, a thing on the floor or the wall behind it needs that share only.
+    """
     rows, columns = classes.shape[0] // patch, classes.shape[1] // patch
     cells = classes[:rows * patch, :columns * patch].reshape(rows, patch, columns, patch)
+    room = [label for label, name in enumerate(names) if name in ROOM]
     found = {}
     for row in range(rows):
         for column in range(columns):
-            counts = np.bincount(cells[row, :, column].ravel())
+            counts = np.bincount(cells[row, :, column].ravel(), minlength=len(names))
+            if thing is not None:
+                things = counts.copy()
+                things[room] = 0
+                if things.max() >= thing * patch**2:
+                    found[row + 1, column + 1] = names[things.argmax()]
+                    continue
             if counts.max() >= least * patch**2:
                 found[row + 1, column + 1] = names[counts.argmax()]
     return found

@@ -51,7 +51,7 @@ class ModelRecipe:
     A stage of the whole model.
 
     Kinds of samples are called 'MODE-TASK', with the modes of `samples`: drill, locate, list,
-    answer, imagine, read.
+    answer, imagine, read, look.
 
     ``samples``: samples of each kind a step; ``weights``: of their losses; ``questions``:
     most questions a sample by mode; ``open_share``: share of questions that are asked without

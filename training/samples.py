@@ -2,8 +2,8 @@
 """
 From an example to a training sample: the segments of each training mode.
 
-Six kinds; ``answer`` and ``imagine`` follow the order of inference (system text, images, question,
-answer).
+Seven kinds; ``answer`` and ``imagine`` follow the order of inference (system text, images,
+question, answer).
 
 - ``drill``: no image; one question, every branch claims another of its choices and gets that one's
   letter. What a large model brings along from its pretraining, a small one learns here.
@@ -18,6 +18,8 @@ answer).
   the clean target and answers. Further branches see the clean target only, and learn to read it.
 - ``read``: the clean target and the answer alone, without the images that the question is about.
   What the target shows then is all there is to go by.
+- ``look``: four names with letters, then the clean target, then a branch each many questions
+  about both (`looking`).
 """
 
 from dataclasses import dataclass, field, replace
@@ -124,7 +126,8 @@ def imagine_sample(material: Material, questions: list[Question],
     for branch, question in enumerate(questions, start=1):
         segments += [
             TextSegment(question.text, branch=branch),
-            TextSegment(before_image_text(material.think), loss=True, branch=branch),
+            TextSegment(before_image_text(question.metadata.get('think', material.think)),
+                        loss=True, branch=branch),
         ]
         draws = branch == 1 and noised_copies > 0
         if draws:
@@ -142,3 +145,15 @@ def imagine_sample(material: Material, questions: list[Question],
 def read_sample(material: Material, questions: list[Question]) -> list[Segment]:
     """Return one sample that teaches to read what was imagined, and nothing else."""
     return imagine_sample(replace(material, images=[], latents=[]), questions, noised_copies=0)
+
+
+def look_sample(material: Material, heading: str, told: list[tuple[str, str]]) -> list[Segment]:
+    """Return one sample of a text, the clean target and, a branch each, questions about both."""
+    segments: list[Segment] = [
+        TextSegment(heading), ImageSegment(material.target, latent=material.target_latent)]
+    for branch, (question, answer) in enumerate(told, start=1):
+        segments += [
+            TextSegment(question, branch=branch),
+            TextSegment(answer_text(answer), loss=True, branch=branch),
+        ]
+    return segments

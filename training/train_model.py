@@ -7,6 +7,7 @@ a batch of its own: samples of one kind are of like length, so little is spent o
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from ipt_ros.bagel import Bagel, Batch, Dropout, fast_dtype, Loss, pack
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from .data import TaskData
 from .listings import listing
+from .looking import look, read_questions, shown
 from .loop import run_stage
 from .peak import device_peak
 from .places import locate_answer, showing_answer, what_question, where_question
@@ -29,6 +31,7 @@ from .samples import (
     drill_sample,
     imagine_sample,
     listing_sample,
+    look_sample,
     Material,
     open_form,
     read_sample,
@@ -57,10 +60,18 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
             samples.append(listing_sample(
                 material, *listing(task, data, int(index), patch, rng)))
             continue
+        if mode == 'look':
+            found = shown(task, data, int(index), patch)
+            samples.append(look_sample(
+                material, *look(task, found, recipe.questions[mode], rng)))
+            continue
         asked = material.questions
         if mode == 'answer':
             asked = asked + further_questions(task, material, rng)
-        elif mode in ('imagine', 'read') and task == 'pt':
+        elif mode == 'read':
+            found = shown(task, data, int(index), patch)
+            asked = asked + read_questions(task, found, asked[0], rng)
+        if mode in ('imagine', 'read') and task == 'pt':
             asked = asked + from_other_end(asked, rng)
         order = rng.permutation(len(asked))[:recipe.questions[mode]]
         # What else is on that side of a path would be as true: only choices make it one answer.
@@ -90,7 +101,11 @@ def further_questions(task: str, material: Material,
 
 def from_other_end(questions: list[Question], rng: np.random.Generator) -> list[Question]:
     """Return path questions about the same views, for one who comes the other way."""
-    return [TASKS['pt'].from_other_end(question, rng) for question in questions]
+    task = TASKS['pt']
+    turned = [task.from_other_end(question, rng) for question in questions]
+    return [replace(question, metadata=question.metadata
+                    | {'think': task.think(rng, question.metadata['side'])})
+            for question in turned]
 
 
 def places_told(data: TaskData, index: int, patch: int,
@@ -186,7 +201,13 @@ def letter_loss(ce_tokens: Tensor, batch: Batch, model: Bagel) -> Tensor:
 
 
 def letter_places(batch: Batch, model: Bagel) -> Tensor:
-    """Return which labels are answer letters: (C,) bool."""
-    answers = [model.tokenizer.encode(answer_text(letter)) for letter in 'ABCD']
-    letters = {token for tokens in zip(*answers) if len(set(tokens)) > 1 for token in tokens}
-    return torch.isin(batch.labels, torch.tensor(sorted(letters), device=batch.labels.device))
+    """
+    Return which labels are answer letters: (C,) bool.
+
+    The same token may begin a thought ("<think>At", "<answer>A"), so the tag must close behind it.
+    """
+    columns = list(zip(*(model.tokenizer.encode(answer_text(letter)) for letter in 'ABCD')))
+    place = next(i for i, tokens in enumerate(columns) if len(set(tokens)) > 1)
+    letters = torch.tensor(sorted(set(columns[place])), device=batch.labels.device)
+    closes = batch.labels.roll(-1) == columns[place + 1][0]
+    return torch.isin(batch.labels, letters) & closes

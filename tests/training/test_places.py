@@ -54,3 +54,12 @@ def test_questions_and_answers_in_words():
     assert where_question('sofa') == 'Where is the sofa?'
     assert what_question(4, 1) == 'What is at 4 1?'
     assert locate_answer(Place('sofa', 4, 1, 2)) == '4 1 2'
+
+
+def test_a_thing_needs_less_of_a_cell_than_the_room_behind_it():
+    classes, _ = picture()
+    classes[:16, :16] = NAMES.index('ceiling')
+    classes[:8, :8] = NAMES.index('lamp')  # a quarter of its cell
+    assert patch_names(classes, NAMES, 16)[1, 1] == 'ceiling'
+    assert patch_names(classes, NAMES, 16, thing=0.2)[1, 1] == 'lamp'
+    assert patch_names(classes, NAMES, 16, thing=0.3)[1, 1] == 'ceiling'

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Training samples: each mode shows what it shall show, in the order of inference, and no more."""
 
+from dataclasses import replace
+
 from ipt_ros.bagel import ImageSegment, TextSegment
 from ipt_ros.spatial import TASKS
 from ipt_ros.spatial.prompts import ANSWER_ONLY_PROMPT, THINK_PROMPT
@@ -9,6 +11,7 @@ from ipt_training.samples import (
     answer_sample,
     drill_sample,
     imagine_sample,
+    look_sample,
     Material,
     open_form,
     read_sample,
@@ -77,6 +80,25 @@ def test_reading_shows_nothing_but_the_clean_target(material):
         (1, True, True, False), (2, True, True, False)]
     assert all((i.image == material.target).all() for i in images)
     assert texts(segments) == texts(imagine_sample(material, material.questions, 0))
+
+
+def test_a_look_names_things_before_the_clean_target_and_asks_behind_both(material):
+    heading, image, *branches = look_sample(
+        material, 'A) x', [('Where is A?', 'none'), ('What?', 'B')])
+    assert (heading.text, heading.branch, image.branch) == ('A) x', 0, 0)
+    assert (image.image == material.target).all()
+    assert (image.vae, image.vit, image.noised) == (True, True, False)
+    assert [(s.text, s.loss, s.branch) for s in branches] == [
+        ('Where is A?', False, 1), ('<answer>none</answer>', True, 1),
+        ('What?', False, 2), ('<answer>B</answer>', True, 2)]
+
+
+def test_a_question_may_have_a_thought_of_its_own(material):
+    question = material.questions[0]
+    own = replace(question, metadata=question.metadata | {'think': 'To the left.'})
+    thoughts = texts(imagine_sample(material, [question, own], 0), loss=True)[::2]
+    assert thoughts == ['<think>From above.</think><image_start>',
+                        '<think>To the left.</think><image_start>']
 
 
 def test_a_drill_names_the_letter_of_every_choice_once():

@@ -15,7 +15,7 @@ import numpy as np
 
 MVC = TASKS['mvc']
 # Chance to keep a question beyond the first, by its answer: evens out how often each comes.
-_KEEP = {1: 0.08, 2: 0.2, 3: 0.4, 4: 1.0, 5: 1.0}
+KEEP = {1: 0.08, 2: 0.2, 3: 0.4, 4: 1.0, 5: 1.0}
 # Most scenes do not have five of a kind: chance that this is looked for first.
 _FIVE_FIRST = 0.45
 # Which of the others comes first, in turn; one block of scenes in five has no four of a kind.
@@ -78,7 +78,7 @@ def counting_example(
         if first is None:
             rejections['mvc: one view shows all of them'] += 1
             continue
-        rest = [n for n in names if n != first and rng.random() < _KEEP[counts[n]]]
+        rest = [n for n in names if n != first and rng.random() < KEEP[counts[n]]]
         return Example(
             task='mvc',
             variant=variant,
