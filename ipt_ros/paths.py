@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Where the package's own files are: in a clone of the repository or in a ROS installation."""
 
+from contextlib import suppress
 from pathlib import Path
 import sys
 
@@ -32,6 +33,19 @@ def shared(name: str) -> Path:
     raise MissingFileError(
         f"'{name}' is neither at {' nor at '.join(map(str, places))}; build the workspace and "
         'source it, or run from a clone of the repository')
+
+
+def checkpoint_name(name: str) -> str:
+    """
+    Return the name of a checkpoint as it can be loaded from where the caller is.
+
+    The shipped one is found wherever it is installed; a folder of that name that is there, and
+    every other name, are left as they are: so is the shipped one's where it is not installed.
+    """
+    if name == NANO and not Path(name).exists():
+        with suppress(MissingFileError):
+            return str(shared(NANO))
+    return name
 
 
 def config_file(name: str) -> Path:

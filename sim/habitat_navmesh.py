@@ -5,8 +5,8 @@ import math
 from typing import Any
 
 import cv2
+from ipt_ros.geometry.navigation import RESOLUTION
 from ipt_sim.habitat_frames import to_habitat, to_world
-from ipt_sim.navigation import RESOLUTION
 from ipt_sim.protocol import SceneError
 import numpy as np
 

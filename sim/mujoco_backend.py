@@ -4,10 +4,10 @@
 from collections.abc import Callable, Sequence
 
 from ipt_ros.geometry import looking_down, OrthographicCamera, PinholeCamera
+from ipt_ros.geometry.navigation import NavigableGrid
 from ipt_sim.backend import Backend
 from ipt_sim.mujoco_pool import ScenePool
 from ipt_sim.mujoco_renderer import OffscreenRenderer
-from ipt_sim.navigation import NavigableGrid
 from ipt_sim.protocol import (
     CameraSpec,
     EmptyFrameError,

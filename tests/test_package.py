@@ -22,13 +22,12 @@ ARROWS = {
     'ipt_ros.geometry': set(),
     'ipt_ros.spatial': {'ipt_ros.geometry'},
     'ipt_ros.imagination': {'ipt_ros.bagel', 'ipt_ros.geometry', 'ipt_ros.spatial'},
-    'ipt_ros.driving': {'ipt_ros.geometry', 'ipt_sim'},
+    'ipt_ros.driving': {'ipt_ros.geometry'},
     'ipt_ros.ros': {'ipt_ros.bags', 'ipt_ros.driving', 'ipt_ros.geometry'},
     'ipt_ros.nodes': {
         'ipt_ros.bags', 'ipt_ros.geometry', 'ipt_ros.imagination', 'ipt_ros.ros', 'ipt_sim'},
     'ipt_sim': {'ipt_ros.geometry'},
-    'ipt_training': {
-        'ipt_ros.bagel', 'ipt_ros.bags', 'ipt_ros.geometry', 'ipt_ros.spatial', 'ipt_sim'},
+    'ipt_training': {'ipt_ros.bagel', 'ipt_ros.geometry', 'ipt_ros.spatial', 'ipt_sim'},
 }
 # Helpers without imports of their own rooms, for whoever stands beside or above them.
 HELPERS = {
@@ -203,6 +202,25 @@ def third_party():
     """Return the top-level names that our code imports from elsewhere."""
     used = {item.split('.')[0] for items in modules().values() for item in items}
     return used - set(SOURCES) - set(sys.stdlib_module_names)
+
+
+# What rosdep installs, by the names under which it is imported.
+BY_ROSDEP = {'PIL': 'python3-pil', 'ament_index_python': 'ament_index_python',
+             'cv2': 'python3-opencv', 'scipy': 'python3-scipy', 'yaml': 'python3-yaml'}
+
+
+def test_a_robot_gets_every_import_from_its_file_or_from_rosdep():
+    """Beside a full ROS there is no other file to install from."""
+    lines = (ROOT / 'requirements/robot.txt').read_text(encoding='utf-8').splitlines()
+    pins = {normal(line.partition('==')[0]) for line in lines if not line.startswith('#')}
+    declared = (ROOT / 'package.xml').read_text(encoding='utf-8')
+    owners = packages_distributions()
+    for name in sorted(third_party()):
+        if ROS_IMPORT.match(name) or name in FROM_CONDA:
+            continue
+        by_rosdep = f'<exec_depend>{BY_ROSDEP.get(name)}</exec_depend>' in declared
+        assert by_rosdep or any(normal(owner) in pins for owner in owners.get(name, [name])), (
+            f'{name} is imported but neither in requirements/robot.txt nor installed by rosdep')
 
 
 def test_every_import_is_pinned():

@@ -8,7 +8,7 @@ import math
 import cv2
 from ipt_ros.driving.occupancy import OccupancyMap
 from ipt_ros.geometry import Pose2D
-from ipt_sim.navigation import ShortestPaths, WaysFrom
+from ipt_ros.geometry.navigation import ShortestPaths, WaysFrom
 import numpy as np
 
 _SNAP = 0.6  # m that a place may lie from where the robot fits

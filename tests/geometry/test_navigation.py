@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from hypothesis import given
 from hypothesis import strategies as st
-from ipt_sim.navigation import NavigableGrid, ShortestPaths
+from ipt_ros.geometry.navigation import NavigableGrid, ShortestPaths
 import numpy as np
 import pytest
 

@@ -7,8 +7,8 @@ import math
 
 import cv2
 from ipt_ros.geometry import Pose2D
+from ipt_ros.geometry.navigation import ShortestPaths
 from ipt_ros.spatial import DenseTruth
-from ipt_sim.navigation import ShortestPaths
 from ipt_sim.protocol import CameraSpec, Frame, SceneObject, Simulator
 import numpy as np
 
