@@ -34,7 +34,7 @@ lint: setup  ## check style: the rules of ament_flake8 and ament_pep257, and mor
 bench: setup  ## measure answering, imagining, streaming and training on this machine
 	$(VENV)/bin/ipt bench $(ARGS)
 
-train-nano: setup  ## train the nano checkpoint from scratch (hours on two CPU cores)
+train-nano: setup  ## train the nano checkpoint from scratch (hours on two CPU cores; replaces the shipped one)
 	$(VENV)/bin/ipt train $(ARGS)
 
 colcon: setup  ## build both packages with colcon into build/ and install/

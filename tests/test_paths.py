@@ -2,7 +2,7 @@
 from pathlib import Path
 
 from ipt_ros import paths
-from ipt_ros.paths import config_file, DDS_PROFILE, MissingFileError, shared
+from ipt_ros.paths import checkpoint_name, config_file, DDS_PROFILE, MissingFileError, NANO, shared
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -38,6 +38,18 @@ def test_missing_file_names_every_place(monkeypatch):
     monkeypatch.delenv('AMENT_PREFIX_PATH', raising=False)
     with pytest.raises(MissingFileError, match=f'(?s)config/none.*{ROOT}.*share/ipt_ros'):
         shared('config/none')
+
+
+def test_the_shipped_checkpoint_is_found_from_anywhere(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    assert checkpoint_name(NANO) == str(ROOT / NANO)
+    assert checkpoint_name('owner/name') == 'owner/name'
+    monkeypatch.setattr(paths, '__file__', str(tmp_path / 'lib/ipt_ros/paths.py'))
+    monkeypatch.setattr(paths.sys, 'prefix', str(tmp_path))
+    monkeypatch.delenv('AMENT_PREFIX_PATH', raising=False)
+    assert checkpoint_name(NANO) == NANO  # whoever loads it says that it is not there
+    (tmp_path / NANO).mkdir(parents=True)
+    assert checkpoint_name(NANO) == NANO
 
 
 def test_a_configuration_is_a_file_of_the_user_or_a_shipped_one(monkeypatch, tmp_path):

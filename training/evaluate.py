@@ -13,6 +13,7 @@ import argparse
 from pathlib import Path
 
 from ipt_ros.bagel import BagelError
+from ipt_ros.paths import checkpoint_name, NANO
 from ipt_ros.spatial.errors import SpatialError
 
 from .evaluation.errors import EvaluationError
@@ -43,7 +44,8 @@ def build_parser(prog: str = 'ipt evaluate') -> argparse.ArgumentParser:
     """Return the parser, for whoever evaluates in turn."""
     parser = argparse.ArgumentParser(
         prog=prog, description='Measure a checkpoint on unseen questions.')
-    parser.add_argument('--checkpoint', default='checkpoints/ipt-bagel-nano')
+    parser.add_argument('--checkpoint', type=checkpoint_name, default=NANO,
+                        help='folder, or name on the Hugging Face hub (default: the shipped one)')
     add_options(parser)
     parser.add_argument('--out', type=Path, default=Path('eval_out'),
                         help='folder of results (default: %(default)s)')

@@ -77,15 +77,16 @@ def _what(numbers: dict) -> str:
     modes = ', '.join(dict.fromkeys(NAMES[run['mode']] for run in runs))
     seeds = len({run['seed'] for run in runs})
     data = numbers['data']
-    size = f'{data["examples"]:,} simulated examples' if data.get('examples') else 'the examples'
+    size = f'same {data["examples"]:,} simulated examples' if data.get('examples') else (
+        'same examples')
     samples = numbers['samples_a_step']
     each = f'{samples} samples each' if samples else 'a token budget each'
     lines = [
         f'Ways of training that the paper compares ({modes}), at a size that a laptop can do: one '
         f'model over all tasks for each way and each of {seeds} '
-        f'seed{"s" if seeds != 1 else ""}, going on from `{numbers["start"]}`. All see {size} '
-        f'(`{data["folder"]}`, the training split), in {numbers["steps"]:,} optimizer steps of '
-        f'{each}.',
+        f'seed{"s" if seeds != 1 else ""}, going on from `{numbers["start"]}`. All draw from '
+        f'the training split of the {size} (`{data["folder"]}`), in {numbers["steps"]:,} '
+        f'optimizer steps of {each}.',
         '',
         '*Equal* means: the same examples, the same number of steps, the same number of samples a '
         'step; a sample is an example with all of its questions. *Mixed* draws one half of its '

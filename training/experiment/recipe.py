@@ -2,11 +2,12 @@
 """The recipe of the experiment: one YAML file, read strictly."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ipt_ros.bagel import ConfigError
 from ipt_ros.bagel.config import from_dict
+from ipt_ros.paths import checkpoint_name
 from ipt_training.evaluation.modes import MODES as ASKED
 from ipt_training.evaluation.run import DTYPES
 from ipt_training.examples import EVALUATION_SEED, GENERATED_TASKS
@@ -42,7 +43,7 @@ class ExperimentRecipe:
     base: bool = True
     data: TrainingData = field(default_factory=TrainingData)
     asking: Asking = field(default_factory=Asking)
-    page: str = 'docs/experiment.md'
+    page: str = 'runs/experiment/experiment.md'
 
 
 def replaced(values: Mapping, changes: Mapping) -> dict:
@@ -63,6 +64,7 @@ def load_experiment(path: Path, changes: Mapping = {}) -> ExperimentRecipe:
     """
     try:
         recipe = from_dict(ExperimentRecipe, replaced(read_recipe(path), changes))
+        recipe = replace(recipe, start=checkpoint_name(recipe.start))
         check_names('modes', recipe.modes, TRAINED)
         check_names('tasks', recipe.tasks, GENERATED_TASKS)
         check_asking(recipe.asking)

@@ -2,11 +2,12 @@
 """The recipe of a fine-tuning run: one YAML file, read strictly."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ipt_ros.bagel import ConfigError, Dropout
 from ipt_ros.bagel.config import from_dict
+from ipt_ros.paths import checkpoint_name
 from ipt_training.optimizers import OptimizerSettings
 from ipt_training.recipe import read_recipe, RecipeError
 
@@ -179,6 +180,7 @@ def finetune_recipe(values: Mapping, where: str) -> FinetuneRecipe:
     """
     try:
         recipe = from_dict(FinetuneRecipe, dict(values))
+        recipe = replace(recipe, start=checkpoint_name(recipe.start))
         _check(recipe)
     except (ConfigError, TypeError, ValueError) as error:
         raise RecipeError(f'{where}: {error}') from error

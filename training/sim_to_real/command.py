@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; return 0 where all is done, 1 where something failed."""
     options = build_parser().parse_args(arguments)
     try:
-        plan = load_plan(recipe_file(options.plan))
+        plan = load_plan(recipe_file(options.plan),
+                         {} if options.page is None else {'page': options.page})
         if options.mixtures:
             plan = plan.only(tuple(options.mixtures.split(',')))
         if options.report:
@@ -56,6 +57,8 @@ def build_parser() -> argparse.ArgumentParser:
              'GPU; here %(default)s)')
     add('--device', default='cuda' if torch.cuda.is_available() else 'cpu',
         help='to train on: cpu, cuda or cuda:N (default: %(default)s)')
+    add('--page', metavar='FILE', help='page to write; the numbers go to a JSON file beside it '
+        "(default: the plan's)")
     add('--report', action='store_true', help='only write the page, from what is done by now')
     return parser
 

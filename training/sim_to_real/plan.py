@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ipt_ros.bagel import ConfigError
 from ipt_ros.bagel.config import from_dict
+from ipt_ros.paths import checkpoint_name
 from ipt_training.examples import EVALUATION_SEED, GENERATED_TASKS
 from ipt_training.experiment.recipe import check_asking, check_names, replaced
 from ipt_training.experiment.runs import Asking, run_recipe
@@ -40,7 +41,7 @@ class Plan:
     worlds: Mapping[str, str]
     asking: Asking = field(default_factory=Asking)
     seeds: tuple[int, ...] = (0, 1)
-    page: str = 'docs/sim_to_real.md'
+    page: str = 'runs/sim_to_real/sim_to_real.md'
 
     @property
     def first(self) -> str:
@@ -67,6 +68,7 @@ def load_plan(path: Path, changes: Mapping = {}) -> Plan:
         values['ingredients'] = {name: from_dict(Ingredient, given)
                                  for name, given in (values.get('ingredients') or {}).items()}
         plan = from_dict(Plan, values)
+        plan = replace(plan, start=checkpoint_name(plan.start))
         _check(plan)
     except RecipeError as error:
         raise error if str(error).startswith(str(path)) else RecipeError(f'{path}: {error}'
