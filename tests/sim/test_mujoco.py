@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 from ipt_sim import EmptyFrameError, gl, RenderingUnavailableError, SimulatorError
+from ipt_sim.bench import machine_name, measure
 from ipt_sim.mujoco_backend import MujocoSimulator
 from ipt_sim.scenes import generate_scene
 import numpy as np
@@ -137,3 +138,10 @@ def test_exit_is_clean_without_close():
 def test_the_protocol_imports_without_a_graphics_library():
     code = 'import sys, ipt_sim; sys.exit("mujoco" in sys.modules)'
     assert subprocess.run([sys.executable, '-c', code], timeout=120, check=False).returncode == 0
+
+
+def test_bench_measures_every_row():
+    with MujocoSimulator() as simulator:
+        rows = dict(measure(simulator, seconds=0.0))
+    assert len(rows) == 16
+    assert machine_name()
