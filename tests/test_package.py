@@ -204,6 +204,14 @@ def third_party():
     return used - set(SOURCES) - set(sys.stdlib_module_names)
 
 
+def owners_of_imports():
+    """Yield each import that pip can install, with the distributions that bring it."""
+    owners = packages_distributions()
+    for name in sorted(third_party()):
+        if not ROS_IMPORT.match(name) and name not in FROM_CONDA:
+            yield name, [normal(owner) for owner in owners.get(name, [name])]
+
+
 # What rosdep installs, by the names under which it is imported.
 BY_ROSDEP = {'PIL': 'python3-pil', 'ament_index_python': 'ament_index_python',
              'cv2': 'python3-opencv', 'scipy': 'python3-scipy', 'yaml': 'python3-yaml'}
@@ -214,22 +222,16 @@ def test_a_robot_gets_every_import_from_its_file_or_from_rosdep():
     lines = (ROOT / 'requirements/robot.txt').read_text(encoding='utf-8').splitlines()
     pins = {normal(line.partition('==')[0]) for line in lines if not line.startswith('#')}
     declared = (ROOT / 'package.xml').read_text(encoding='utf-8')
-    owners = packages_distributions()
-    for name in sorted(third_party()):
-        if ROS_IMPORT.match(name) or name in FROM_CONDA:
-            continue
+    for name, owners in owners_of_imports():
         by_rosdep = f'<exec_depend>{BY_ROSDEP.get(name)}</exec_depend>' in declared
-        assert by_rosdep or any(normal(owner) in pins for owner in owners.get(name, [name])), (
+        assert by_rosdep or any(owner in pins for owner in owners), (
             f'{name} is imported but neither in requirements/robot.txt nor installed by rosdep')
 
 
 def test_every_import_is_pinned():
     pins = requirements()
-    owners = packages_distributions()
-    for name in sorted(third_party()):
-        if ROS_IMPORT.match(name) or name in FROM_CONDA:
-            continue
-        assert any(normal(owner) in pins for owner in owners.get(name, [name])), (
+    for name, owners in owners_of_imports():
+        assert any(owner in pins for owner in owners), (
             f'{name} is imported but not pinned in requirements/')
 
 

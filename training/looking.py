@@ -95,7 +95,7 @@ def look(task: str, found: Shown, number: int, rng: np.random.Generator,
 
 def read_questions(task: str, found: Shown, like: Question,
                    rng: np.random.Generator) -> list[Question]:
-    """Return what questions ``like`` one ask of anything in the target; perspective has none."""
+    """Return what questions ``like`` one ask of anything in the target: paths and counting."""
     known = like.metadata
     if task == 'mvc':
         counts = {name: int(count) for name, count in found.told.items()}

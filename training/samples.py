@@ -22,6 +22,7 @@ question, answer).
   about both (`looking`).
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 from ipt_ros.bagel import ImageSegment, TextSegment
@@ -75,12 +76,7 @@ def told_sample(material: Material, told: list[tuple[str, str]]) -> list[Segment
     """Return one sample of short questions and their answers in words, a branch each."""
     segments: list[Segment] = [TextSegment(ANSWER_ONLY_PROMPT)]
     segments += [ImageSegment(image, vae=False) for image in material.images]
-    for branch, (question, answer) in enumerate(told, start=1):
-        segments += [
-            TextSegment(question, branch=branch),
-            TextSegment(answer_text(answer), loss=True, branch=branch),
-        ]
-    return segments
+    return segments + _branches((text, answer_text(answer)) for text, answer in told)
 
 
 def listing_sample(material: Material, heading: str, entries: list[str]) -> list[Segment]:
@@ -109,12 +105,7 @@ def answer_sample(material: Material, questions: list[Question]) -> list[Segment
     """Return one sample of the label-only mode: a branch a question."""
     segments: list[Segment] = [TextSegment(ANSWER_ONLY_PROMPT)]
     segments += [ImageSegment(image, vae=False) for image in material.images]
-    for branch, question in enumerate(questions, start=1):
-        segments += [
-            TextSegment(question.text, branch=branch),
-            TextSegment(answer_of(question), loss=True, branch=branch),
-        ]
-    return segments
+    return segments + _branches((question.text, answer_of(question)) for question in questions)
 
 
 def imagine_sample(material: Material, questions: list[Question],
@@ -151,9 +142,13 @@ def look_sample(material: Material, heading: str, told: list[tuple[str, str]]) -
     """Return one sample of a text, the clean target and, a branch each, questions about both."""
     segments: list[Segment] = [
         TextSegment(heading), ImageSegment(material.target, latent=material.target_latent)]
-    for branch, (question, answer) in enumerate(told, start=1):
-        segments += [
-            TextSegment(question, branch=branch),
-            TextSegment(answer_text(answer), loss=True, branch=branch),
-        ]
+    return segments + _branches((text, answer_text(answer)) for text, answer in told)
+
+
+def _branches(told: Iterable[tuple[str, str]]) -> list[Segment]:
+    """Return texts and what is to be learned behind each, a branch a pair."""
+    segments: list[Segment] = []
+    for branch, (text, answer) in enumerate(told, start=1):
+        segments += [TextSegment(text, branch=branch),
+                     TextSegment(answer, loss=True, branch=branch)]
     return segments
