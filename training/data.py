@@ -4,6 +4,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
+import hashlib
 from pathlib import Path
 
 from ipt_ros.bagel import fast_dtype, Vae
@@ -93,6 +94,14 @@ class TaskData:
         ]
 
 
+def _digest(*images: np.ndarray) -> str:
+    digest = hashlib.sha256()
+    for array in images:
+        digest.update(str(array.shape).encode())
+        digest.update(np.ascontiguousarray(array))
+    return digest.hexdigest()[:32]
+
+
 def _flat(views: np.ndarray) -> np.ndarray:
     """Merge examples and views: (N, V, ...) to (N * V, ...)."""
     return views.reshape(-1, *views.shape[2:])
@@ -148,9 +157,9 @@ def add_latents(data: TaskData, vae: Vae, cache: Path | None = None, batch: int 
     Encode inputs and targets once, and keep the latents in the file ``cache``, where one is given.
 
     The VAE is frozen from here on, so nothing is lost by keeping its posterior means. A cache of
-    another VAE, or of another number of examples, is made anew.
+    another VAE, or of other images, is made anew.
     """
-    key = {'vae': fingerprint(vae), 'examples': str(len(data))}
+    key = {'vae': fingerprint(vae), 'images': _digest(data.inputs, data.targets)}
     if cache is not None and cache.exists():
         with safe_open(cache, 'pt') as kept:
             if kept.metadata() == key:

@@ -17,13 +17,14 @@ from typing import Protocol
 
 import torch
 from torch import nn, Tensor
+from torch.distributed.tensor import DTensor
 from tqdm import tqdm
 
 from .optimizers import Optimizers, OptimizerSettings
 
 
 class TrainingDivergedError(RuntimeError):
-    """The loss is no longer a number; the last good state is kept."""
+    """The loss or a gradient is no longer a number; the last good state is kept."""
 
 
 class Ema:
@@ -121,7 +122,8 @@ def run_stage(
     ``state`` is kept in ``folder``/NAME.pt if not given. Of several processes that train together
     one is the ``lead``, which logs, and ``decide`` turns a choice of one into the choice of all.
     At the end the module holds the averaged weights if ``settings.ema`` is set.
-    Raises TrainingDivergedError when the loss is not finite.
+    Raises TrainingDivergedError when the loss or a gradient is not finite, before that reaches a
+    weight.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = state or StateFile(folder / f'{name}.pt')
@@ -137,13 +139,13 @@ def run_stage(
                dynamic_ncols=True, disable=not lead)
     for step in bar:
         losses = losses_at(step)
-        if not torch.isfinite(losses['loss']):
-            raise TrainingDivergedError(
-                f'stage {name}: the loss is {losses["loss"].item()} at step {step}; the last good '
-                f'state is {state}; lower optimizer.learning_rate and start again')
+        check_finite('loss', losses['loss'], name, step, state)
         if losses['loss'].requires_grad:
             losses['loss'].backward()
-        nn.utils.clip_grad_norm_(trainable, settings.clip)
+        length = nn.utils.clip_grad_norm_(trainable, settings.clip)
+        # Of a module that is spread over processes, each has a part of the sum.
+        length = length.full_tensor() if isinstance(length, DTensor) else length
+        check_finite("gradients' norm", length, name, step, state)
         optimizer.step(settings.rate(step, steps))
         if ema:
             ema.update(module, step)
@@ -166,6 +168,14 @@ def run_stage(
     module.eval()
     if ema:
         ema.copy_to(module)
+
+
+def check_finite(what: str, value: Tensor, stage: str, step: int, state: State) -> None:
+    """Raise TrainingDivergedError where a number of a step is none."""
+    if not torch.isfinite(value):
+        raise TrainingDivergedError(
+            f'stage {stage}: the {what} is {value.item()} at step {step}; the last good state is '
+            f'{state}; lower optimizer.learning_rate and start again')
 
 
 def mean(values: list[float]) -> float:

@@ -97,7 +97,8 @@ class Build:
         mean, spread = latent_statistics(vae.net, groups)
         factors = {'shift_factor': round(mean, 4), 'scale_factor': round(1 / spread, 4)}
         (self.work / 'vae.json').write_text(json.dumps(factors))
-        save_file({k: v.contiguous() for k, v in vae.named_tensors().items()},
+        # As it will be shipped: these very latents are what the model has to learn.
+        save_file({k: v.bfloat16().contiguous() for k, v in vae.named_tensors().items()},
                   self.work / 'vae.safetensors')
 
     def make_encoder(self) -> None:

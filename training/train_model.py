@@ -68,7 +68,7 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
         asked = material.questions
         if mode == 'answer':
             asked = asked + further_questions(task, material, rng)
-        elif mode == 'read' and task != 'pet':
+        elif mode in ('imagine', 'read') and task != 'pet':
             found = shown(task, data, int(index), patch)
             asked = asked + read_questions(task, found, asked[0], rng)
         if mode in ('imagine', 'read') and task == 'pt':

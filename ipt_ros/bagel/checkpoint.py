@@ -130,17 +130,28 @@ def _exact(device: str | torch.device) -> torch.device:
 
 
 def save(model, folder: str | Path, dtype: torch.dtype | None = None) -> None:
-    """Write weights, VAE, configuration and tokenizer; each file appears whole or not at all."""
+    """
+    Write weights, VAE, configuration and tokenizer; each file appears whole or not at all.
+
+    The VAE is not trained with the rest. Its tensors take ``dtype`` only where that loses nothing,
+    or the model would meet other latents than those that it was trained on.
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, tensors in ((WEIGHTS[0], model.state_dict()), (VAE, model.vae.named_tensors())):
-        tensors = {key: tensor.detach().to('cpu', dtype or tensor.dtype).contiguous()
+    for name, tensors, narrowed in ((WEIGHTS[0], model.state_dict(), Tensor.to),
+                                    (VAE, model.vae.named_tensors(), _to_without_loss)):
+        tensors = {key: narrowed(tensor.detach().cpu(), dtype or tensor.dtype).contiguous()
                    for key, tensor in tensors.items()}
         draft = folder / f'{name}.tmp'
         save_file(tensors, draft, metadata={'format': 'pt'})
         os.replace(draft, folder / name)
     model.config.save(folder)
     model.tokenizer.save(folder)
+
+
+def _to_without_loss(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    narrow = tensor.to(dtype)
+    return narrow if torch.equal(narrow.to(tensor.dtype), tensor) else tensor
 
 
 def read_tensors(files: Mapping[str, Path], device: str | torch.device,

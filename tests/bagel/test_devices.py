@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Other devices and number formats, as far as a machine without a GPU can tell."""
 
+from contextlib import nullcontext
+
 from ipt_ros.bagel import (
     Bagel,
     BagelConfig,
@@ -92,3 +94,12 @@ def test_fast_dtype_asks_the_processor(monkeypatch):
                            ({'avx512_f': True}, torch.float32)):
         monkeypatch.setattr(torch.cpu, 'get_capabilities', lambda able=able: able)
         assert fast_dtype('cpu') == expected
+
+
+@pytest.mark.parametrize('native', [True, False])
+def test_fast_dtype_takes_no_emulation_for_fast(monkeypatch, native):
+    monkeypatch.setattr(torch.cuda, 'is_available', lambda: True)
+    monkeypatch.setattr(torch.cuda, 'device', lambda device: nullcontext())
+    monkeypatch.setattr(torch.cuda, 'is_bf16_supported',
+                        lambda including_emulation=True: native or including_emulation)
+    assert fast_dtype('cuda:1') == (torch.bfloat16 if native else torch.float32)

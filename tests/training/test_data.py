@@ -33,10 +33,13 @@ def test_kept_latents_are_those_of_the_images(vae, tmp_path):
 
 
 def test_latents_of_another_vae_or_of_other_examples_are_made_anew(vae, tmp_path):
-    first, again, more = examples(), examples(), examples(4)
+    first, again, more, other = examples(), examples(), examples(4), examples(4)
     add_latents(first, vae, tmp_path / 'latents')
     next(vae.net.parameters()).mul_(2)
     add_latents(again, vae, tmp_path / 'latents')
     assert not torch.allclose(again.target_latents, first.target_latents, atol=1e-2)
     add_latents(more, vae, tmp_path / 'latents')
     assert len(more.target_latents) == 4
+    other.targets = 255 - other.targets
+    add_latents(other, vae, tmp_path / 'latents')
+    assert not torch.allclose(other.target_latents, more.target_latents, atol=1e-2)

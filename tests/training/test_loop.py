@@ -77,6 +77,22 @@ def test_a_loss_that_is_no_number_stops_with_a_reason_and_keeps_the_state(tmp_pa
     assert torch.load(tmp_path / 'test.pt', weights_only=True)['step'] == 7
 
 
+def test_a_gradient_that_is_no_number_reaches_no_weight(tmp_path):
+    module = fresh()
+    losses_at = losses_of(module)
+
+    def broken(step):
+        losses = losses_at(step)
+        if step == 7:  # finite, but sqrt has no slope at 0
+            losses['loss'] = losses['loss'] + (0 * module.weight.sum()).sqrt()
+        return losses
+
+    with pytest.raises(TrainingDivergedError, match="gradients' norm.*step 7"):
+        train(module, 8, tmp_path, broken, save_seconds=0.0)
+    state = torch.load(tmp_path / 'test.pt', weights_only=True)
+    assert state['step'] == 7 and state['module']['weight'].isfinite().all()
+
+
 def test_ema_follows_slowly_and_leaves_frozen_weights_alone():
     module = nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2))
     module[1].requires_grad_(False)

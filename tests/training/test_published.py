@@ -14,6 +14,7 @@ from ipt_training.datasets.published import (
     LAYOUTS,
     load_published,
     PublishedError,
+    Row,
 )
 from ipt_training.datasets.published.choices import choices_in, number_choices
 import numpy as np
@@ -297,6 +298,15 @@ def test_a_bad_row_is_named_or_counted(tmp_path, change, message):
     skipped = Counter()
     assert list(load_published(file, skipped=skipped)) == []
     assert sum(skipped.values()) == 1
+
+
+def test_what_is_transparent_is_laid_onto_white(tmp_path):
+    image = np.full((12, 16, 4), 90, np.uint8)
+    image[:6, :, 3], image[6:, :, 3] = 0, 255
+    data = cv2.imencode('.png', image)[1].tobytes()
+    seen = Row(tmp_path / 'x', 0, {'image': {'bytes': data}}).image('image')
+    assert seen.shape == (12, 16, 3)
+    assert (seen[:6] == 255).all() and (seen[6:] == 90).all()
 
 
 def test_wrong_number_of_images_is_refused(tmp_path):

@@ -74,11 +74,19 @@ class RecordFolder:
 
     @classmethod
     def opened(cls, out: Path, settings: dict) -> 'RecordFolder':
-        """Return the records in ``out`` made with these settings; write run.json."""
+        """
+        Return the records in ``out`` made with these settings; write run.json.
+
+        Results of other settings are removed first: a stop in between must not leave them under
+        the new name. They are made again of their records.
+        """
         key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
+        name = f'records-{key}'
         out.mkdir(parents=True, exist_ok=True)
-        write_json(out / RUN, {'records': f'records-{key}', 'settings': settings})
-        return cls(out / f'records-{key}')
+        if not (out / RUN).exists() or read_json(out / RUN).get('records') != name:
+            (out / RESULTS).unlink(missing_ok=True)
+        write_json(out / RUN, {'records': name, 'settings': settings})
+        return cls(out / name)
 
     @classmethod
     def of(cls, out: Path) -> 'RecordFolder':

@@ -27,7 +27,6 @@ from .records import (
     Record,
     RecordFolder,
     RESULTS,
-    RUN,
 )
 from .sources import DataSource, SceneSource
 from .summary import summarise
@@ -104,11 +103,8 @@ def evaluate(plan: Plan, out: Path, scenes: Path | None = None) -> dict:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     model = Bagel.from_checkpoint(
         plan.checkpoint, device=device, dtype=plan.dtype and DTYPES[plan.dtype])
-    before = read_json(out / RUN)['records'] if (out / RUN).exists() else None
     folder = RecordFolder.opened(out, plan.settings(device))
-    results = {}
-    if before == folder.path.name and (out / RESULTS).exists():
-        results = read_json(out / RESULTS)
+    results = read_json(out / RESULTS) if (out / RESULTS).exists() else {}
     source = _source(plan, scenes or out)
     for task in plan.tasks:
         examples = source.examples(task, plan.n)

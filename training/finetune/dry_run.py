@@ -7,14 +7,15 @@ import shutil
 
 from ipt_ros.bagel import Bagel, BagelConfig, pack, Tokenizer
 from ipt_ros.bagel.flops import FlopCount
+from ipt_ros.bagel.source import find
 from ipt_training.finetune.batches import samples_of
-from ipt_training.finetune.index import make_index
+from ipt_training.finetune.index import make_index, Reading
 from ipt_training.finetune.recipe import FinetuneRecipe
 from ipt_training.finetune.rows import Rows
 from ipt_training.finetune.samples import checkpoint_config, training_config
 from ipt_training.finetune.sharding import spread_memory
-from ipt_training.finetune.train import describe_plan, make_plan
-from ipt_training.finetune.trainee import prepare
+from ipt_training.finetune.train import describe_plan, make_plan, training_dtype
+from ipt_training.finetune.trainee import check_start, prepare
 from ipt_training.memory import adamw_memory, GIB, Memory
 from ipt_training.sample_sheet import draw_samples_sheet
 import numpy as np
@@ -25,12 +26,14 @@ _ROWS = 512  # read for the plan: of a large data set a part says enough
 
 def dry_run(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print) -> Path:
     """Say all of it, write the picture into the work folder and return its path."""
-    start = Path(recipe.start)
-    base = checkpoint_config(BagelConfig.from_folder(start), recipe.format)
-    tokenizer = Tokenizer.from_folder(start)
+    start = find(recipe.start)
+    check_start(start, recipe)
+    base = checkpoint_config(BagelConfig.from_folder(
+        start.folder, start.adapter and start.adapter.folder), recipe.format)
+    tokenizer = Tokenizer.from_folder(start.folder)
     config = training_config(base, recipe.format)
     rows = Rows(recipe.data.paths, recipe.data.layout, recipe.data.split)
-    index = make_index(rows, recipe, config, tokenizer, limit=_ROWS)
+    index = make_index(Reading(rows, recipe, config, tokenizer), limit=_ROWS)
     plan = make_plan(index, rows, recipe)
     say(describe_plan(index, plan, recipe))
     if len(rows) > _ROWS:
@@ -46,8 +49,10 @@ def dry_run(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print) 
     memory = estimate_memory(model, recipe, device)
     say(f'memory on {device}: {memory}')
     if recipe.accumulate > 1:
+        # Each replica is whole, and spread over its own share of them.
+        share = recipe.accumulate // recipe.parallel.replicas
         say(f'spread over {recipe.accumulate} GPUs, each: '
-            f'{spread_memory(memory, model, recipe.accumulate)}')
+            f'{spread_memory(memory, model, share)}')
     work = Path(recipe.work_dir)
     work.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(work).free
@@ -85,9 +90,7 @@ def estimate_memory(model: Bagel, recipe: FinetuneRecipe, device: str) -> Memory
     each layer and one layer's all.
     """
     config = model.config.llm
-    base = 4
-    if recipe.lora.rank and recipe.lora.base_dtype == 'bfloat16':
-        base = 2
+    base = training_dtype(recipe, device).itemsize
     number = 4 if torch.device(device).type == 'cpu' else 2
     shared = config.num_key_value_heads * config.head_dim
     own = config.num_attention_heads * config.head_dim

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 import os
+from typing import TypeVar
 
 from ipt_training.finetune.errors import FinetuneError
 from ipt_training.finetune.recipe import ParallelSettings
@@ -21,6 +22,9 @@ from torch.distributed.device_mesh import DeviceMesh, init_device_mesh
 
 # What gloo and NCCL say when a process at the other end is gone.
 _LOST = ('gloo', 'NCCL', 'Connection closed by peer', 'Connection reset by peer', 'TCPStore')
+
+
+T = TypeVar('T')
 
 
 class StoppedWithOthers(SystemExit):
@@ -62,6 +66,13 @@ class Processes:
         if self.world > 1:
             dist.broadcast(chosen, src=0)
         return bool(chosen)
+
+    def collect(self, part: T) -> list[T]:
+        """Return what every process gave, in their order, in each of them."""
+        parts = [part] * self.world
+        if self.world > 1:
+            dist.all_gather_object(parts, part)
+        return parts
 
     @contextmanager
     def agreed(self) -> Iterator[None]:

@@ -112,7 +112,7 @@ class ParallelSettings:
     machine, parameters are gathered within machines alone. ``exchange``: gradients, once a 'step',
     or after every 'batch', which takes more time and, where a process has several batches a step,
     less memory. ``timeout_minutes``: for what one process does while the others wait, such as
-    reading all data once.
+    writing the checkpoint.
     """
 
     replicas: int = 1

@@ -8,10 +8,15 @@ from pathlib import Path
 from threading import Lock
 
 from ipt_ros.spatial import Example
-from ipt_training.datasets.published import open_published, PublishedError, Row
+from ipt_training.datasets.published import (
+    BadRowError,
+    open_published,
+    PublishedError,
+    Row,
+)
 from ipt_training.datasets.reading import list_shards, Shard
 from ipt_training.finetune.errors import FinetuneError
-from ipt_training.store import example_from_row, SCHEMA
+from ipt_training.store import example_from_row, SCHEMA, StoreError
 import pyarrow as pa
 
 
@@ -58,7 +63,12 @@ class Rows:
         place = row - self.groups[group].start
         cells = self._table(group).slice(place, 1).to_pylist()[0]
         if shard.layout is None:
-            return example_from_row(cells)
+            try:
+                return example_from_row(cells)
+            except (StoreError, ValueError, KeyError, TypeError) as error:
+                raise BadRowError(
+                    f"'{shard.path}', row {first + place}: no example as ipt dataset build writes "
+                    f'them ({error!r})', f'{type(error).__name__} in a row') from error
         return shard.layout.read(Row(shard.path, first + place, cells))
 
     def fingerprint(self) -> Iterator[list]:

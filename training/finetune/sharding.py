@@ -10,10 +10,10 @@ batch, so processes call it unequally often, and every gathering must happen in 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 from ipt_ros.bagel import Bagel, fast_dtype
 from ipt_ros.bagel.decoder import GEN
+from ipt_ros.bagel.source import Source
 from ipt_training.finetune.processes import Processes
 from ipt_training.finetune.trainee import Trainee
 from ipt_training.memory import Memory
@@ -27,17 +27,17 @@ _LATENTS = ('model.vae2llm.', 'model.llm2vae.', 'model.time_embedder.')
 _IMAGES = ('model.vit_model.', 'model.connector.')
 
 
-def load_part(folder: Path, dtype: torch.dtype, processes: Processes) -> Bagel:
+def load_part(start: Source, dtype: torch.dtype, processes: Processes) -> Bagel:
     """
-    Load a checkpoint folder to train it in ``dtype``.
+    Load a checkpoint to train it in ``dtype``.
 
     With many processes it stays on the CPU as it is stored, until `shard`: pages of its files,
     which the processes of a machine share.
     """
     if processes.world == 1:
-        return Bagel.from_checkpoint(folder, device=processes.device, dtype=dtype)
-    stored = Bagel.from_checkpoint(folder, device='meta').dtype
-    model = Bagel.from_checkpoint(folder, device='cpu', dtype=stored)
+        return Bagel.from_checkpoint(start, device=processes.device, dtype=dtype)
+    stored = Bagel.from_checkpoint(start, device='meta').dtype
+    model = Bagel.from_checkpoint(start, device='cpu', dtype=stored)
     model.vae.to(processes.device)
     return model
 

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ipt_ros.bagel import Bagel, fast_dtype
+from ipt_ros.bagel.source import find
+from ipt_ros.bagel.source import mark as weights_mark
 from ipt_training.finetune.batches import Batches
 from ipt_training.finetune.errors import FinetuneError
-from ipt_training.finetune.index import fingerprint, Index, load_index
+from ipt_training.finetune.index import Index, Reading, shared_index
 from ipt_training.finetune.log import RunLog
 from ipt_training.finetune.plan import Plan
 from ipt_training.finetune.preview import preview
@@ -22,7 +24,12 @@ from ipt_training.finetune.samples import checkpoint_config, training_config
 from ipt_training.finetune.sharding import gather, load_part, shard
 from ipt_training.finetune.state import SavedState
 from ipt_training.finetune.steps import train
-from ipt_training.finetune.trainee import merge_adapters, prepare, Trainee
+from ipt_training.finetune.trainee import (
+    check_start,
+    merge_adapters,
+    prepare,
+    Trainee,
+)
 from ipt_training.peak import device_peak
 from ipt_training.store import write_json
 from safetensors import SafetensorError
@@ -47,7 +54,9 @@ def finetune(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print)
         dtype = training_dtype(recipe, processes.device)
         with processes.agreed():
             check_shared(recipe, processes)
-            model = load_part(Path(recipe.start), dtype, processes)
+            start = find(recipe.start)
+            check_start(start, recipe)
+            model = load_part(start, dtype, processes)
             rows = Rows(recipe.data.paths, recipe.data.layout, recipe.data.split)
             model.config = checkpoint_config(model.config, recipe.format)
             config = training_config(model.config, recipe.format)
@@ -55,15 +64,11 @@ def finetune(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print)
         with processes.agreed():
             if processes.lead:
                 work.mkdir(parents=True, exist_ok=True)
-                load_index(work / INDEX, rows, recipe, config, model.tokenizer)
-                check_same_run(work / SAME_RUN, recipe, state, fingerprint(
-                    rows, recipe, config, model.tokenizer))
+        index = shared_index(
+            work / INDEX, Reading(rows, recipe, config, model.tokenizer), processes)
         with processes.agreed():
-            if not (work / INDEX).exists():
-                raise FinetuneError(
-                    f"work_dir '{work}' is not the same folder in process {processes.rank}; with "
-                    'many machines it must be on a file system that all of them share')
-            index = load_index(work / INDEX, rows, recipe, config, model.tokenizer)
+            if processes.lead:
+                check_same_run(work / SAME_RUN, recipe, state, index.mark, weights_mark(start))
             plan = make_plan(index, rows, recipe)
             first = state.step
             adapters = prepare(model, recipe)
@@ -139,7 +144,7 @@ def export(trainee: Trainee, adapters: Any, recipe: FinetuneRecipe, processes: P
             if processes.lead:
                 # As one process would have begun, on the CPU, with room for all of the model.
                 model = Bagel.from_checkpoint(
-                    Path(recipe.start), dtype=training_dtype(recipe, processes.device))
+                    recipe.start, dtype=training_dtype(recipe, processes.device))
                 model.config = trainee.model.config
                 adapters = prepare(model, recipe)
                 whole = Trainee(model)
@@ -151,14 +156,21 @@ def export(trainee: Trainee, adapters: Any, recipe: FinetuneRecipe, processes: P
             model.save_checkpoint(folder, dtype=getattr(torch, recipe.checkpoint_dtype))
 
 
-def check_same_run(path: Path, recipe: FinetuneRecipe, state: SavedState, mark: str) -> None:
-    """Raise FinetuneError if the work folder's state is of other data, or packed otherwise."""
-    now = {'data': mark, 'start': recipe.start, 'batch_tokens': recipe.packing.batch_tokens,
-           'window': recipe.packing.window, 'accumulate': recipe.accumulate,
-           'batch_samples': recipe.packing.batch_samples}
+def check_same_run(path: Path, recipe: FinetuneRecipe, state: SavedState, data: str,
+                   weights: str) -> None:
+    """
+    Raise FinetuneError if a state is of other data or weights, or packed otherwise.
+
+    A state lacks what is not trained, so that has to be the same again: ``weights`` and ``data``
+    tell them from others.
+    """
+    now = {'data': data, 'start': recipe.start, 'weights': weights,
+           'batch_tokens': recipe.packing.batch_tokens, 'window': recipe.packing.window,
+           'accumulate': recipe.accumulate, 'batch_samples': recipe.packing.batch_samples}
     if path.exists() and state.exists():
-        # Runs from before there was such a setting had none.
-        kept = {'batch_samples': 0} | json.loads(path.read_text(encoding='utf-8'))
+        # Runs from before there were such settings had none.
+        kept = {'batch_samples': 0, 'weights': weights} | json.loads(
+            path.read_text(encoding='utf-8'))
         changed = [name for name in now if kept.get(name) != now[name]]
         if changed:
             raise FinetuneError(

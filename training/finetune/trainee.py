@@ -11,6 +11,7 @@ from typing import Any
 
 from ipt_ros.bagel import Bagel, Batch
 from ipt_ros.bagel.adapter import BASE_FINGERPRINT, WEIGHTS
+from ipt_ros.bagel.source import Source
 from ipt_ros.bagel.weight_files import fingerprint, weight_files
 from ipt_training.finetune.errors import FinetuneError
 from ipt_training.finetune.recipe import FinetuneRecipe, LoraSettings
@@ -41,6 +42,19 @@ class Trainee(nn.Module):
                 if value.requires_grad}
 
 
+def check_start(start: Source, recipe: FinetuneRecipe) -> None:
+    """Raise FinetuneError for what a run cannot begin with."""
+    if recipe.lora.rank and start.adapter is not None:
+        raise FinetuneError(
+            f'start: {start.name} is an adapter, and one on top of it could not be used alone; '
+            'begin with the checkpoint that it was merged into')
+    begun = start.folder if start.adapter is None else start.adapter.folder
+    if begun.resolve() == Path(recipe.checkpoint).resolve():
+        raise FinetuneError(
+            f'checkpoint: {recipe.checkpoint} is what the run begins with; a run that is resumed '
+            'still needs that, so give another folder')
+
+
 def prepare(model: Bagel, recipe: FinetuneRecipe) -> Any:
     """
     Freeze what the recipe freezes and put its adapters in; return these, None without any.
@@ -50,10 +64,6 @@ def prepare(model: Bagel, recipe: FinetuneRecipe) -> Any:
     _check_names(model, 'frozen', recipe.frozen)
     adapters = None
     if recipe.lora.rank:
-        if model.origin is not None and model.origin.source.adapter is not None:
-            raise FinetuneError(
-                f'start: {model.origin.source.name} is an adapter, and one on top of it could not '
-                'be used alone; begin with the checkpoint that it was merged into')
         _check_names(model, 'lora.also', recipe.lora.also)
         model.requires_grad_(False)
         adapters = add_adapters(model, recipe.lora, recipe.seed)

@@ -80,6 +80,16 @@ def test_other_questions_of_the_same_run_join_its_results(run, imagines):
     assert set(run('--modes', 'answer', '--seed', '7')['mvc']) == {'answer'}
 
 
+def test_a_stop_leaves_no_results_of_another_run(run, imagines, tmp_path, monkeypatch):
+    run('--modes', 'answer,oracle')
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluation_run, 'summarise', lambda records: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            run('--modes', 'answer', '--seed', '7')
+    assert not (tmp_path / 'out' / 'results.json').exists()
+    assert set(run('--modes', 'answer', '--seed', '7')['mvc']) == {'answer'}
+
+
 def test_several_imaginations_a_question(run, imagines, tmp_path):
     row = run('--modes', 'imagine', '--samples', '3')['mvc']['imagine']
     assert row['vote'] == {'k': 3, 'accuracy': 0.6, 'ci95': row['ci95']}

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """The adapter that a run writes is a model of its own, together with its base."""
 
+from dataclasses import replace
 from pathlib import Path
 import shutil
 
 from ipt_ros.bagel import Bagel, BagelConfig, CheckpointError, Tokenizer
+from ipt_training.finetune.dry_run import dry_run
 from ipt_training.finetune.errors import FinetuneError
+from ipt_training.finetune.recipe import LoraSettings
 from ipt_training.finetune.train import finetune
-from ipt_training.finetune.trainee import prepare
 import pytest
 import torch
 
@@ -34,9 +36,13 @@ def test_an_adapter_knows_its_base_by_the_weights(make_recipe, tiny_checkpoint, 
     base = shutil.copytree(tiny_checkpoint, tmp_path / 'base')
     recipe = make_recipe(steps=1, start=str(base), lora={'rank': 2, 'base_dtype': 'float32'})
     adapter = finetune(recipe) / 'adapter'
-    on_top = Bagel.from_checkpoint(adapter)
-    with pytest.raises(FinetuneError, match='is an adapter.*merged into'):
-        prepare(on_top, recipe)
+    for start_with in (finetune, dry_run):
+        with pytest.raises(FinetuneError, match='is an adapter.*merged into'):
+            start_with(replace(recipe, start=str(adapter)))
+        with pytest.raises(FinetuneError, match='is what the run begins with'):
+            start_with(replace(recipe, start=recipe.checkpoint))
+    assert dry_run(replace(recipe, start=str(adapter), lora=LoraSettings(),
+                           checkpoint=str(tmp_path / 'further'))).exists()
     Bagel.from_config(BagelConfig.from_folder(base), Tokenizer.from_folder(base)).save_checkpoint(
         base)
     with pytest.raises(CheckpointError, match=f'{base}: has the fingerprint'):

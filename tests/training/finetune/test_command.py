@@ -2,6 +2,7 @@
 """Recipes of fine-tuning by ``ipt train``: what is said and refused, what a dry run shows."""
 
 import cv2
+from ipt_training.finetune import dry_run
 from ipt_training.finetune.dry_run import estimate_memory
 from ipt_training.finetune.recipe import load_finetune_recipe
 from ipt_training.finetune.sharding import spread_memory
@@ -81,6 +82,15 @@ def test_adapters_and_computing_twice_need_less_memory(make_recipe, model):
     adapted = make_recipe(lora={'rank': 2})
     prepare(model, adapted)
     assert estimate_memory(model, adapted, 'cpu').total < full.total
+
+
+def test_a_dry_run_spreads_each_replica_over_its_own_share(make_recipe, monkeypatch):
+    shares = []
+    monkeypatch.setattr(dry_run, 'spread_memory',
+                        lambda memory, model, share: shares.append(share))
+    for replicas in (1, 4):
+        dry_run.dry_run(make_recipe(accumulate=8, parallel={'replicas': replicas}))
+    assert shares == [8, 2]
 
 
 def test_spread_over_more_gpus_each_needs_less_memory(make_recipe, model):

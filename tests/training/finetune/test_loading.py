@@ -13,7 +13,7 @@ import time
 from ipt_ros.bagel import Bagel
 from ipt_training.finetune import latents
 from ipt_training.finetune.batches import Batches
-from ipt_training.finetune.index import make_index
+from ipt_training.finetune.index import make_index, Reading
 from ipt_training.finetune.latents import fingerprint, LatentCache
 from ipt_training.finetune.rows import Rows
 from ipt_training.finetune.samples import training_config
@@ -151,7 +151,7 @@ def test_a_process_killed_while_it_keeps_latents_leaves_only_whole_ones(tmp_path
 def batches_of(recipe, model, stride=1):
     rows = Rows(recipe.data.paths)
     config = training_config(model.config, recipe.format)
-    index = make_index(rows, recipe, config, model.tokenizer)
+    index = make_index(Reading(rows, recipe, config, model.tokenizer))
     return Batches(rows, make_plan(index, rows, recipe), recipe, config, model.tokenizer,
                    model.vae, stride)
 

@@ -117,6 +117,10 @@ def test_two_processes_have_the_losses_and_the_result_of_one(name, alone, togeth
         if tag.startswith('loss/'):
             assert found[tag] == pytest.approx(wanted[tag], rel=1e-5)
     same_weights(recipes[name].checkpoint, alone[name].checkpoint)
+    # Each had read a part of the rows.
+    kept, expected = (json.loads((Path(recipe.work_dir) / 'index.json').read_text())
+                      for recipe in (recipes[name], alone[name]))
+    assert kept == expected
 
 
 def test_only_the_first_process_says_anything(together):

@@ -16,7 +16,7 @@ from ipt_ros.bagel import Bagel, Dropout, imagine, read_prompt
 from ipt_training import train_model
 from ipt_training.finetune.batches import Batches
 from ipt_training.finetune.errors import FinetuneError
-from ipt_training.finetune.index import make_index
+from ipt_training.finetune.index import make_index, Reading
 from ipt_training.finetune.recipe import load_finetune_recipe
 from ipt_training.finetune.rows import Rows
 from ipt_training.finetune.samples import training_config
@@ -25,7 +25,7 @@ from ipt_training.finetune.steps import accumulated_losses
 from ipt_training.finetune.train import finetune, make_plan
 from ipt_training.finetune.trainee import computed_twice, prepare, Trainee
 from ipt_training.loop import TrainingDivergedError
-from ipt_training.store import StoreError
+from ipt_training.store import save_shard, StoreError
 import pytest
 import torch
 import torch.distributed.checkpoint as dcp
@@ -34,7 +34,7 @@ import torch.distributed.checkpoint as dcp
 def batches_of(recipe, model):
     rows = Rows(recipe.data.paths)
     config = training_config(model.config, recipe.format)
-    index = make_index(rows, recipe, config, model.tokenizer)
+    index = make_index(Reading(rows, recipe, config, model.tokenizer))
     return Batches(rows, make_plan(index, rows, recipe), recipe, config, model.tokenizer,
                    model.vae)
 
@@ -191,6 +191,18 @@ def test_a_state_is_not_gone_on_from_with_other_batches(copied):
         finetune(replace(copied, packing=replace(copied.packing, batch_tokens=900)))
 
 
+def test_a_state_is_not_gone_on_from_with_other_frozen_weights(copied, model, tmp_path):
+    start = shutil.copytree(copied.start, tmp_path / 'start')
+    same = replace(copied, start=str(start))
+    path = Path(copied.work_dir) / 'run.json'
+    path.write_text(json.dumps(json.loads(path.read_text()) | {'start': same.start}))
+    finetune(same)
+    model.vae2llm.weight.data.mul_(2)
+    model.save_checkpoint(start)
+    with pytest.raises(FinetuneError, match='(weights).*another work_dir'):
+        finetune(same)
+
+
 def test_a_damaged_state_is_named(copied):
     shard, = Path(copied.work_dir).glob('state/*/*.safetensors')
     whole = shard.read_bytes()
@@ -279,14 +291,36 @@ def test_bad_rows_stop_the_run_or_are_counted(make_recipe, model, tmp_path, make
     rows = Rows(data['paths'])
     stops = make_recipe(mode='label-only', data=data)
     with pytest.raises(StoreError, match='row 1.*image'):
-        make_index(rows, stops, model.config, model.tokenizer)
+        make_index(Reading(rows, stops, model.config, model.tokenizer))
     skips = make_recipe(mode='label-only', data=data | {'bad_rows': 'skip'})
-    index = make_index(rows, skips, model.config, model.tokenizer)
+    index = make_index(Reading(rows, skips, model.config, model.tokenizer))
     assert [unit.row for unit in index.units] == [0, 2]
     assert index.skipped == {'image_list: image does not decode': 1}
     with pytest.raises(FinetuneError, match="'ipt'.*no image to imagine"):
-        make_index(rows, make_recipe(mode='ipt', data=data | {'bad_rows': 'skip'}), model.config,
-                   model.tokenizer)
+        make_index(Reading(rows, make_recipe(mode='ipt', data=data | {'bad_rows': 'skip'}),
+                           model.config, model.tokenizer))
+
+
+@pytest.mark.parametrize(('column', 'value'), [
+    ('image_list', [b'x']), ('metadata', 'not JSON'), ('metadata', '{}')])
+def test_bad_rows_of_our_own_layout_are_named_or_left_out(
+        column, value, make_recipe, model, tmp_path, make_examples):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    path = tmp_path / 'pet' / 'train-00000.parquet'
+    save_shard(path, [make_examples(number) for number in range(3)])
+    table = pq.read_table(path)
+    rows = table.to_pylist()
+    rows[1][column] = value
+    pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
+    data = {'paths': [str(path)]}
+    rows = Rows(data['paths'])
+    stops = make_recipe(mode='label-only', data=data)
+    with pytest.raises(StoreError, match='train-00000.parquet.*row 1'):
+        make_index(Reading(rows, stops, model.config, model.tokenizer))
+    skips = make_recipe(mode='label-only', data=data | {'bad_rows': 'skip'})
+    index = make_index(Reading(rows, skips, model.config, model.tokenizer))
+    assert {unit.row for unit in index.units} == {0, 2}
 
 
 def test_a_checkpoint_trained_to_imagine_smaller_does_so(make_recipe, model, make_examples):

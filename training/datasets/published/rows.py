@@ -5,17 +5,20 @@ import ast
 from collections.abc import Callable, Sequence
 import contextlib
 from dataclasses import dataclass
+from io import BytesIO
 import json
 from pathlib import Path
 from typing import Any
 
 import cv2
+from ipt_ros.bagel.images import check_image
 from ipt_ros.spatial import LETTERS
 from ipt_ros.spatial.answers import letter_of_choice
 from ipt_ros.spatial.tasks.base import lettered_inline, lettered_lines
 from ipt_training.datasets.published.choices import choices_in
 from ipt_training.store import StoreError
 import numpy as np
+from PIL import Image
 
 
 class PublishedError(StoreError):
@@ -120,11 +123,23 @@ class Row:
             data = file.read_bytes()
         if not isinstance(data, bytes) or not data:
             raise self.bad(column, 'image bytes', cell, f'{column}: no image')
+        image = _see_through(data)
+        if image is not None:
+            return check_image(image)
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         if image is None:
             raise self.bad(column, 'an image that decodes (PNG, JPEG, WebP)',
                            f'{len(data)} bytes that do not', f'{column}: image does not decode')
         return cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+
+
+def _see_through(data: bytes) -> np.ndarray | None:
+    """Return an image that may be transparent as RGBA, None for any other."""
+    try:
+        with Image.open(BytesIO(data)) as picture:
+            return np.asarray(picture.convert('RGBA')) if picture.has_transparency_data else None
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None  # whether it is an image at all is OpenCV's to say
 
 
 def with_choices(
