@@ -6,7 +6,7 @@ A simulated robot with four cameras and the imagination node: the graph of `make
 """
 
 from ament_index_python.packages import get_package_share_directory
-from ipt_ros.ros.launching import parameters, switch
+from ipt_ros.ros.launching import given, switch
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
@@ -69,15 +69,12 @@ def generate_launch_description():
 
 def bridge(context):
     """Describe the simulator bridge."""
-    given = parameters(**{
-        name: kind for name, kind in OVERRIDES.items()
-        if LaunchConfiguration(name).perform(context)})
     return [Node(
         package='ipt_ros',
         executable='sim_bridge',
         name='sim_bridge',
         namespace=LaunchConfiguration('namespace'),
-        parameters=[LaunchConfiguration('sim_params_file'), *([given] if given else [])],
+        parameters=[LaunchConfiguration('sim_params_file'), *given(context, **OVERRIDES)],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
         output='screen',
     )]

@@ -6,11 +6,15 @@ Record what a robot sees, does and is asked as a rosbag2 bag (MCAP).
 """
 
 from ament_index_python.packages import get_package_share_directory
-from ipt_ros.ros.launching import dds_profile, log_level, parameters, switch
+from ipt_ros.ros.launching import dds_profile, given, log_level, switch
 from launch import LaunchDescription
-from launch.actions import DeclareLaunchArgument
+from launch.actions import DeclareLaunchArgument, OpaqueFunction
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
 from launch_ros.actions import Node
+
+# Arguments that replace a parameter of params_file where they are given, and their types.
+OVERRIDES = {'output_dir': str, 'bag_name': str, 'compression': str, 'autostart': bool,
+             'use_sim_time': bool}
 
 
 def generate_launch_description():
@@ -25,31 +29,36 @@ def generate_launch_description():
             default_value=PathJoinSubstitution([share, 'config', 'rollout_recorder.yaml']),
             description='YAML file with the parameters of the recorder, the topics among them.'),
         DeclareLaunchArgument(
-            'output_dir', default_value='rollouts',
-            description='Folder for bags; each recording makes a folder of its own in it.'),
+            'output_dir', default_value='',
+            description='Folder for bags; each recording makes a folder of its own in it. Empty: '
+                        'as in params_file.'),
         DeclareLaunchArgument(
             'bag_name', default_value='',
-            description="Name of the bag's folder; empty: from date and time."),
+            description="Name of the bag's folder. Empty: as in params_file, where it means from "
+                        'date and time.'),
         DeclareLaunchArgument(
-            'compression', default_value='none', choices=['none', 'lz4', 'zstd'],
-            description='Of the data in the bag.'),
-        switch('autostart', 'true',
-               'Record from the start; false: between ~/start and ~/stop only.'),
-        switch('use_sim_time', 'false',
-               'Stamp what arrives with the time from /clock (simulation).'),
+            'compression', default_value='', choices=['', 'none', 'lz4', 'zstd'],
+            description='Of the data in the bag. Empty: as in params_file.'),
+        switch('autostart', '',
+               'Record from the start; false: between ~/start and ~/stop only. Empty: as in '
+               'params_file.'),
+        switch('use_sim_time', '',
+               'Stamp what arrives with the time from /clock (simulation). Empty: as in '
+               'params_file.'),
         log_level(),
         *dds_profile(share),
-        Node(
-            package='ipt_ros',
-            executable='rollout_recorder',
-            name='rollout_recorder',
-            namespace=LaunchConfiguration('namespace'),
-            parameters=[
-                LaunchConfiguration('params_file'),
-                parameters(output_dir=str, bag_name=str, compression=str, autostart=bool,
-                           use_sim_time=bool),
-            ],
-            ros_arguments=['--log-level', LaunchConfiguration('log_level')],
-            output='screen',
-        ),
+        OpaqueFunction(function=recorder),
     ])
+
+
+def recorder(context):
+    """Describe the recorder."""
+    return [Node(
+        package='ipt_ros',
+        executable='rollout_recorder',
+        name='rollout_recorder',
+        namespace=LaunchConfiguration('namespace'),
+        parameters=[LaunchConfiguration('params_file'), *given(context, **OVERRIDES)],
+        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+        output='screen',
+    )]

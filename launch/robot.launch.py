@@ -7,7 +7,7 @@ The imagination node on a robot whose camera drivers already run.
 """
 
 from ament_index_python.packages import get_package_share_directory
-from ipt_ros.ros.launching import dds_profile, log_level, parameters, switch
+from ipt_ros.ros.launching import dds_profile, given, log_level, switch
 from launch import LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
@@ -40,13 +40,15 @@ def generate_launch_description():
         DeclareLaunchArgument(
             'checkpoint',
             default_value=PathJoinSubstitution([share, 'checkpoints', 'ipt-bagel-nano']),
-            description='Model: a folder, or the name of a model on the Hugging Face hub.'),
+            description='Model: a folder, or the name of a model on the Hugging Face hub. '
+                        'Empty: as in params_file.'),
         DeclareLaunchArgument(
             'camera_topics', default_value='',
             description="Where the cameras publish, as 'name:=/topic ...' separated by spaces: "
                         "'front:=/zed/left' reads /zed/left/image_raw and its camera_info. "
                         'Cameras not named here publish as <namespace>/<camera>/image_raw.'),
-        switch('use_sim_time', 'false', 'Take the time from /clock (simulation, rosbag).'),
+        switch('use_sim_time', '',
+               'Take the time from /clock (simulation, rosbag). Empty: as in params_file.'),
         switch('autostart', 'true',
                'Configure and activate the node; false leaves that to a manager.'),
         log_level(),
@@ -64,7 +66,7 @@ def imagination(context):
         namespace=LaunchConfiguration('namespace'),
         parameters=[
             LaunchConfiguration('params_file'),
-            parameters(checkpoint=str, use_sim_time=bool),
+            *given(context, checkpoint=str, use_sim_time=bool),
         ],
         remappings=remappings(LaunchConfiguration('camera_topics').perform(context)),
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],

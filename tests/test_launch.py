@@ -83,12 +83,19 @@ def path_of(substitution):
 
 def started(module, **configuration):
     """Return what the robot launch file starts with these launch arguments."""
-    return module.imagination({'camera_topics': '', **configuration})
+    return module.imagination(
+        {'camera_topics': '', 'checkpoint': '', 'use_sim_time': '', **configuration})
 
 
 def simulated(module, **given):
     """Return the simulator bridge that the demo launch file starts with these arguments."""
     [node] = module.bridge({**dict.fromkeys(module.OVERRIDES, ''), **given})
+    return node
+
+
+def recording(module, **given):
+    """Return the recorder that its launch file starts with these arguments."""
+    [node] = module.recorder({**dict.fromkeys(module.OVERRIDES, ''), **given})
     return node
 
 
@@ -187,15 +194,30 @@ def test_camera_topics_become_remappings_of_every_topic_of_the_camera(launch_fil
 
 
 def test_record_launch_hands_its_arguments_to_the_recorder(launch_file):
-    found = entities(launch_file('record.launch.py').generate_launch_description())
-    node = of_kind(found, 'Node')[0].options
+    module = launch_file('record.launch.py')
+    found = entities(module.generate_launch_description())
+    assert set(module.OVERRIDES) <= set(declared(found))
+    node = recording(module, autostart='false', compression='lz4').options
     installed = re.findall(r"'(\w+) = ", (ROOT / 'setup.py').read_text(encoding='utf-8'))
 
     assert node['executable'] in installed
-    assert set(node['parameters'][1]) <= set(declared(found))
+    assert set(node['parameters'][1]) == {'autostart', 'compression'}
     assert node['parameters'][1]['autostart'].options['value_type'] is bool
     kinds = [type(item).__name__ for item in found]
-    assert kinds.index('SetEnvironmentVariable') < kinds.index('Node')
+    assert kinds.index('SetEnvironmentVariable') < kinds.index('OpaqueFunction')
+
+
+def test_what_no_argument_names_is_as_the_file_of_parameters_says(launch_file):
+    module = launch_file('record.launch.py')
+    arguments = declared(entities(module.generate_launch_description()))
+    for name in module.OVERRIDES:
+        options = arguments[name].options
+        assert options['default_value'] == '' and '' in options.get('choices', [''])
+    assert len(recording(module).options['parameters']) == 1
+    robot = of_kind(started(launch_file('robot.launch.py')), 'LifecycleNode')[0]
+    assert len(robot.options['parameters']) == 1
+    robot = of_kind(started(launch_file('robot.launch.py'), checkpoint='mine'), 'LifecycleNode')[0]
+    assert list(robot.options['parameters'][1]) == ['checkpoint']
 
 
 @pytest.mark.parametrize('topics', ['front', 'front:=', ':=/zed', 'front=/zed'])

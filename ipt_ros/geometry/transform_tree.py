@@ -112,6 +112,10 @@ class TransformTree:
         self._max_gap = _nanoseconds(max_gap)
         self._edges: dict[str, _Edge] = {}
 
+    def forget_moving(self) -> None:
+        """Forget all but what is static, as where the clock was set back."""
+        self._edges = {child: edge for child, edge in self._edges.items() if edge.static}
+
     def add(
         self,
         parent: str,

@@ -13,7 +13,7 @@ import numpy as np
 from std_msgs.msg import Header
 
 MAP_SIZE = 8.0  # m, a side of a map unless a request says otherwise
-MAX_PIXELS = 2048  # a side of a map
+MAX_PIXELS = 1024  # a side of a map
 
 
 class TruthRequestError(ValueError):

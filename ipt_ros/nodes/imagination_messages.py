@@ -111,15 +111,19 @@ def view_plan(target: PoseStamped, camera: str, seed: int) -> Plan:
     return Plan((camera,) if camera else (), lambda longest: pose_matrix(target), make)
 
 
-def bev_plan(centre: PointStamped, size: float, resolution: float, seed: int) -> Plan:
+def bev_plan(centre: PointStamped, size: float, resolution: float, seed: int,
+             cameras: Sequence[str]) -> Plan:
     """Plan to imagine a map."""
     def make(base_from: BaseFrom) -> Request:
         x, y = 0.0, 0.0
         if centre.header.frame_id:
             x, y, _ = _point_in_base(centre, base_from)
-        return BevRequest((x, y), size, resolution, seed=seed_of(seed))
+        return BevRequest((x, y), size, resolution, tuple(cameras), seed_of(seed))
 
-    return Plan((), lambda longest: _check_finite((*_xyz(centre.point), size, resolution)), make)
+    def check(longest: int) -> None:
+        _check_finite((*_xyz(centre.point), size, resolution))
+
+    return Plan(tuple(cameras), check, make)
 
 
 def _point_in_base(point: PointStamped, base_from: BaseFrom) -> tuple[float, float, float]:
@@ -213,7 +217,9 @@ class Replies:
             for item in self._result.imagined if item.base_from_optical is not None]
 
     def _imagined(self, item: Imagined) -> ImaginedImage:
-        header = Header(stamp=self._stamp, frame_id=self._prefix + item.kind)
+        # A camera that stands nobody knows where has no frame: one of that name may be an older's.
+        known = item.base_from_optical is not None
+        header = Header(stamp=self._stamp, frame_id=self._prefix + item.kind if known else '')
         message = ImaginedImage(
             kind=item.kind, image=from_rgb(item.image, header), confidence=item.confidence,
             model_id=self._model_id, seed=self._result.seed)

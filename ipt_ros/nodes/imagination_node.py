@@ -31,9 +31,10 @@ from ipt_ros.nodes.imagination_messages import (
 )
 from ipt_ros.nodes.imagination_settings import Settings
 from ipt_ros.ros import qos
-from ipt_ros.ros.cameras import CameraFrame, Cameras, Observation
+from ipt_ros.ros.cameras import CameraFrame, Cameras, CameraSettings, Observation
 from ipt_ros.ros.diagnostics import Diagnostics, ERROR, OK, status, WARN
 from ipt_ros.ros.images import from_rgb, ImageError
+from ipt_ros.ros.lifecycle import SteadyLifecycleNode
 from ipt_ros.ros.parameters import declare, ParameterError, read
 from ipt_ros.ros.running import run_node
 from ipt_ros.ros.sync import (
@@ -47,11 +48,13 @@ from ipt_ros.ros.top_down import NoTopDownError, TopDown
 from ipt_ros.ros.transforms import TransformBuffer, TransformError
 from ipt_ros.ros.worker import Job, JobCancelledError, QueueFullError, Worker
 from nav_msgs.msg import OccupancyGrid
+import numpy as np
 from rclpy.action import ActionServer, CancelResponse
 from rclpy.action.server import ServerGoalHandle
 from rclpy.callback_groups import ReentrantCallbackGroup
-from rclpy.clock import Clock, ClockType
-from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.clock import Clock, ClockType, JumpThreshold
+from rclpy.duration import Duration
+from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
@@ -61,6 +64,7 @@ class NotActiveError(RuntimeError):
     """The node is not in the state active."""
 
 
+_SET_BACK = 0.5  # s; a clock that jumps back by this shows another run of a bag or simulator
 _CODES = {
     NotActiveError: ErrorCode.NOT_ACTIVE,
     NoFrameError: ErrorCode.NO_FRAME,
@@ -93,7 +97,19 @@ class Outcome:
         return response
 
 
-class ImaginationNode(LifecycleNode):
+@dataclass(frozen=True)
+class Seen:
+    """
+    What a request is about, and where the robot was then: /tf forgets before a slow model is done.
+
+    fixed_from_base: 4x4, None where /tf did not know.
+    """
+
+    observation: Observation
+    fixed_from_base: np.ndarray | None
+
+
+class ImaginationNode(SteadyLifecycleNode):
     """The node; see the module."""
 
     def __init__(self, **options):
@@ -143,12 +159,18 @@ class ImaginationNode(LifecycleNode):
             self._settings = settings = read(self, Settings)
             camera_settings = settings.camera_settings()
             self._imagination = self._load(settings)
+            self._open(settings, camera_settings)
         except Exception as error:
-            # Whatever is wrong with a checkpoint must not take the node down.
+            # rclpy would swallow it without a word, and go to a state of its own choice.
             self._problem = f'configuring failed: {error}'
             self.get_logger().error(self._problem)
             self._release()
             return TransitionCallbackReturn.FAILURE
+        self._problem = 'it is configured, but not active'
+        return TransitionCallbackReturn.SUCCESS
+
+    def _open(self, settings: Settings, camera_settings: CameraSettings) -> None:
+        """Open what the node hears and says."""
         self._transforms = TransformBuffer(tolerance=settings.tf_tolerance)
         self._cameras = Cameras(self, camera_settings, self._transforms)
         self._top_down = TopDown(self, self._transforms, settings.base_frame)
@@ -173,18 +195,31 @@ class ImaginationNode(LifecycleNode):
         self._placed: dict[str, TransformStamped] = {}
         self._worker = Worker(self.executor, settings.queue_limit)
         self._loader = Worker(self.executor, queue_limit=0)
-        self._problem = 'it is configured, but not active'
-        return TransitionCallbackReturn.SUCCESS
+        self._jump = self.get_clock().create_jump_callback(
+            JumpThreshold(min_forward=None, min_backward=Duration(seconds=-_SET_BACK),
+                          on_clock_change=False),
+            post_callback=self._on_clock_set_back)
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Listen to the cameras and take requests."""
-        self._cameras.start()
-        self._top_down.start()
+        try:
+            self._cameras.start()
+            self._top_down.start()
+        except Exception as error:
+            self._pause(f'activating failed: {error}')
+            self.get_logger().error(self._problem)
+            return TransitionCallbackReturn.FAILURE
         self._active = True
         self.get_logger().info(
             f"ready: model '{self._imagination.model_id}', cameras "
             f"{', '.join(self._cameras.names)}")
         return super().on_activate(state)
+
+    def _on_clock_set_back(self, jump: Any) -> None:
+        """Forget what was stamped by the time before, as of a bag that begins anew."""
+        self._transforms.forget_moving()
+        if self._cameras is not None:
+            self._cameras.forget()
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Refuse further requests and stop the ones that run."""
@@ -211,9 +246,7 @@ class ImaginationNode(LifecycleNode):
 
     def _on_autostart(self) -> None:
         self._autostart.cancel()
-        done = self.trigger_configure()
-        if done == TransitionCallbackReturn.SUCCESS:
-            self.trigger_activate()
+        self.start_up()
 
     def _load(self, settings: Settings, beside: bool = False) -> Imagination:
         """Return the model of the settings; beside: while another one goes on serving."""
@@ -252,6 +285,7 @@ class ImaginationNode(LifecycleNode):
                 self.get_logger().warning('the model is still busy with its last step')
             if not self._loader.close():
                 self.get_logger().warning(f"'{self._loading}' is still being loaded, in vain")
+            self._jump.unregister()
             for subscription in self._tf:
                 self.destroy_subscription(subscription)
             for publisher in self._outputs.values():
@@ -287,7 +321,7 @@ class ImaginationNode(LifecycleNode):
         self, request: ImagineBev.Request, response: ImagineBev.Response,
     ) -> ImagineBev.Response:
         outcome = await self._serve(bev_plan(
-            request.centre, request.size, request.resolution, request.seed))
+            request.centre, request.size, request.resolution, request.seed, request.cameras))
         if outcome.replies is not None:
             response.grid = outcome.replies.grid
         return self._with_picture(outcome, response)
@@ -316,7 +350,7 @@ class ImaginationNode(LifecycleNode):
             Imagine.Goal.ASK: ask_plan(goal),
             Imagine.Goal.VIEW: view_plan(goal.view_target, goal.view_camera, goal.seed),
             Imagine.Goal.BEV: bev_plan(
-                goal.bev_centre, goal.bev_size, goal.bev_resolution, goal.seed),
+                goal.bev_centre, goal.bev_size, goal.bev_resolution, goal.seed, goal.cameras),
         }
         kind = goal.kind or Imagine.Goal.ASK
         if kind in plans:
@@ -361,12 +395,12 @@ class ImaginationNode(LifecycleNode):
         """Check, observe, let the model work, publish; never raises."""
         seconds: dict[str, float] = {}
         try:
-            result, observation, model_id = await self._work(plan, handle, seconds)
+            result, seen, model_id = await self._work(plan, handle, seconds)
             replies = Replies(
-                plan, result, observation, self._settings.base_frame, model_id,
+                plan, result, seen.observation, self._settings.base_frame, model_id,
                 self._settings.imagined_frame_prefix, seconds)
             self._publish(replies, answered=result.answer is not None)
-            self._show_cameras(replies, observation.stamp)
+            self._show_cameras(replies, seen.fixed_from_base)
         except Exception as error:  # one that left this coroutine would end the node
             self._refused += 1
             return self._failed(error, seconds)
@@ -375,13 +409,14 @@ class ImaginationNode(LifecycleNode):
         return Outcome(ErrorCode.NONE, result.note, seconds, replies)
 
     async def _work(self, plan: Plan, handle: ServerGoalHandle | None,
-                    seconds: dict[str, float]) -> tuple[Result, Observation, str]:
+                    seconds: dict[str, float]) -> tuple[Result, Seen, str]:
         """Return the result, what from and by which model; fill in the seconds on the way."""
         self._require_active()
         plan.check(self._settings.max_question)
         began = time.monotonic()
         observation = (
             self._top_down.observe() if plan.on_map else self._cameras.observe(plan.cameras))
+        seen = Seen(observation, self._fixed_from_base(observation.stamp))
         imagination = self._imagination  # to the end, though another one may take over meanwhile
         prepared = imagination.prepare(
             [_view(frame) for frame in observation.frames],
@@ -407,7 +442,15 @@ class ImaginationNode(LifecycleNode):
                 handle.publish_feedback(Imagine.Feedback(phase='queued', step=1))
         result = await job.future
         self._require_active()
-        return result, observation, imagination.model_id
+        return result, seen, imagination.model_id
+
+    def _fixed_from_base(self, stamp: int) -> np.ndarray | None:
+        """Return where the robot is in the fixed frame; None where /tf does not know."""
+        try:
+            return self._transforms.lookup(
+                self._settings.fixed_frame, self._settings.base_frame, stamp)
+        except TransformError:
+            return None
 
     async def _change_model(self, source: str) -> str:
         """Let the model of `source` take over once it is loaded; return what to tell people."""
@@ -421,14 +464,16 @@ class ImaginationNode(LifecycleNode):
         settings = replace(
             self._settings, checkpoint=source,
             base_checkpoint=self.get_parameter('base_checkpoint').value)
+        loader = self._loader
         try:
-            job = self._loader.submit(lambda job: self._load(settings, beside=True))
+            job = loader.submit(lambda job: self._load(settings, beside=True))
         except QueueFullError:
             raise QueueFullError(
                 f"'{self._loading}' is being loaded; try again when that is done") from None
         self._loading = source
         imagination = await job.future
-        if job.cancelled:
+        # It may have been done before, and this been told after, the node was cleaned up.
+        if job.cancelled or self._loader is not loader:
             raise JobCancelledError(f"'{source}' is not used: the node was cleaned up meanwhile")
         # Between two requests: those that wait keep the old model, those that come get the new.
         before, self._imagination, self._settings = self._imagination, imagination, settings
@@ -488,13 +533,11 @@ class ImaginationNode(LifecycleNode):
         if replies.grid.data:
             self._outputs['grid'].publish(replies.grid)
 
-    def _show_cameras(self, replies: Replies, stamp: int) -> None:
+    def _show_cameras(self, replies: Replies, fixed_from_base: np.ndarray | None) -> None:
         """Put the imagined cameras into /tf, where they stay while the robot drives on."""
-        base, fixed = self._settings.base_frame, self._settings.fixed_frame
-        try:
-            placed = replies.transforms(fixed, self._transforms.lookup(fixed, base, stamp))
-        except TransformError:
+        if fixed_from_base is None:
             return  # nothing is known that does not move with the robot
+        placed = replies.transforms(self._settings.fixed_frame, fixed_from_base)
         self._placed |= {item.child_frame_id: item for item in placed}
         if placed:
             self._outputs['tf'].publish(TFMessage(transforms=list(self._placed.values())))

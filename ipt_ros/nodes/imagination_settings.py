@@ -7,6 +7,8 @@ from ipt_ros.imagination import MODES, Options
 from ipt_ros.ros import qos
 from ipt_ros.ros.cameras import CameraSettings
 from ipt_ros.ros.parameters import parameter, ParameterError
+from rclpy.exceptions import InvalidTopicNameException
+from rclpy.validate_topic_name import validate_topic_name
 
 _AUTO = ('', *MODES[1:])
 
@@ -84,6 +86,14 @@ class Settings:
                 self.cameras):
             raise ParameterError(
                 f"'cameras' must name one or more different cameras, got {list(self.cameras)}")
+        for name in self.cameras:
+            try:
+                validate_topic_name(f'{name}/image_raw')
+            except InvalidTopicNameException as error:
+                raise ParameterError(
+                    f"'cameras': '{name}' is no beginning of a topic name: {error}. Use letters, "
+                    "digits, '_' and '/', and remap '<name>/image_raw' to what the driver "
+                    'publishes') from error
         return CameraSettings(
             names=self.cameras, transport=self.image_transport, reliability=self.reliability,
             depth=self.use_depth, slop=self.slop, max_age=self.max_age,

@@ -18,7 +18,7 @@ from geometry_msgs.msg import Twist
 from ipt_interfaces.msg import ErrorCode
 from ipt_interfaces.srv import GroundTruth, Reset, Teleport
 from ipt_ros.geometry import Pose2D, wrap_angle
-from ipt_ros.nodes.ground_truth import fill_truth, TruthRequestError
+from ipt_ros.nodes.ground_truth import fill_truth, MAX_PIXELS, TruthRequestError
 from ipt_ros.nodes.sim_bridge_settings import Settings
 from ipt_ros.ros.diagnostics import Diagnostics, OK, status, WARN
 from ipt_ros.ros.images import from_depth, from_rgb
@@ -65,9 +65,12 @@ class SimBridge(Node):
     def start(self) -> None:
         """Build the scene, then publish and answer. Raises ParameterError, SimulatorError."""
         self._settings = settings = read(self, Settings)
+        # MuJoCo has to know beforehand how large a picture may be asked for.
+        room = {'max_image_size': (MAX_PIXELS, MAX_PIXELS)} if settings.backend == 'mujoco' else {}
         self._sim = make_simulator(
             settings.backend, cameras=settings.camera_specs(), scene=settings.scene,
-            scene_dataset=settings.scene_dataset, randomization=settings.read_randomization())
+            scene_dataset=settings.scene_dataset, randomization=settings.read_randomization(),
+            **room)
         self._sim.reset(settings.seed)
         self._seed = settings.seed
 

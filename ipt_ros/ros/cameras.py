@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipt_ros.geometry import OrthographicCamera, PinholeCamera
 from ipt_ros.ros import qos
 from ipt_ros.ros.images import any_to_rgb, ImageError, to_depth
-from ipt_ros.ros.sync import FrameSynchronizer, History, Stamped
+from ipt_ros.ros.sync import FrameSynchronizer, History, reset_after, Stamped
 from ipt_ros.ros.transforms import nanoseconds, TransformBuffer, TransformError
 import numpy as np
 from rclpy.node import Node
@@ -105,6 +105,10 @@ class Cameras:
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget all frames."""
         self._colour.clear()
         for history in self._depth.values():
             history.clear()
@@ -166,7 +170,8 @@ class Cameras:
 
     def _on_depth(self, name: str, message: Image) -> None:
         self._depth[name].add(
-            self._stamp(name, message), message, round(10e9 * self._settings.max_age))
+            self._stamp(name, message), message,
+            reset_after(round(1e9 * self._settings.max_age)))
 
     def _on_info(self, name: str, message: CameraInfo) -> None:
         self._info[name] = message
@@ -187,7 +192,7 @@ class Cameras:
         try:
             pose = self.base_from(message.header.frame_id, item.stamp, stamp)
         except TransformError as error:
-            problem = problem or str(error)
+            problem = '; '.join(filter(None, (problem, str(error))))
         return CameraFrame(name, message.header, rgb, self._depth_of(name, item.stamp), camera,
                            pose, problem)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the launch files share. They import it as nodes do: from the workspace that is sourced."""
 
+from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.substitutions import (
@@ -22,9 +23,10 @@ def log_level() -> DeclareLaunchArgument:
 
 
 def switch(name: str, default: str, description: str) -> DeclareLaunchArgument:
-    """Declare an argument that is true or false."""
+    """Declare an argument that is true or false, or may be left empty if its default is."""
     return DeclareLaunchArgument(
-        name, default_value=default, choices=['true', 'false'], description=description)
+        name, default_value=default, choices=['true', 'false', *([] if default else [''])],
+        description=description)
 
 
 def dds_profile(share: str) -> list:
@@ -48,8 +50,13 @@ def dds_profile(share: str) -> list:
     ]
 
 
-def parameters(**kinds: type) -> dict[str, ParameterValue]:
-    """Return node parameters that are given by the launch arguments of the same names."""
-    return {
+def given(context: LaunchContext, **kinds: type) -> list[dict[str, ParameterValue]]:
+    """
+    Return what to add to a node's parameters: the launch arguments of these names that are given.
+
+    Empty arguments leave what the file of parameters says.
+    """
+    values = {
         name: ParameterValue(LaunchConfiguration(name), value_type=kind)
-        for name, kind in kinds.items()}
+        for name, kind in kinds.items() if LaunchConfiguration(name).perform(context)}
+    return [values] if values else []

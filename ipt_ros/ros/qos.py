@@ -4,8 +4,20 @@
 from collections.abc import Callable
 
 from rclpy.event_handler import QoSRequestedIncompatibleQoSInfo, SubscriptionEventCallbacks
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSPolicyKind,
+    QoSProfile,
+    ReliabilityPolicy,
+)
 
+_REMEDIES = {
+    int(QoSPolicyKind.RELIABILITY):
+        "Set the parameter 'reliability' to best_effort, or make the publisher reliable.",
+    int(QoSPolicyKind.DURABILITY):
+        'Make the publisher latched: reliable and transient local.',
+}
 RELIABILITIES = ('best_effort', 'reliable')
 
 
@@ -39,5 +51,5 @@ def on_incompatible(report: Callable[[str], None], topic: str) -> SubscriptionEv
         report(
             f"a publisher on '{topic}' offers less than this subscription asks for (policy "
             f'{event.last_policy_kind}, {event.total_count} so far): no data will come from it. '
-            "Set the parameter 'reliability' to best_effort, or make the publisher reliable.")
+            + _REMEDIES.get(int(event.last_policy_kind), 'Change the QoS of the publisher.'))
     return SubscriptionEventCallbacks(incompatible_qos=callback, use_default_callbacks=False)

@@ -91,6 +91,15 @@ class History:
         self._items.clear()
 
 
+def reset_after(max_age: int) -> int:
+    """
+    Return how far (ns) before the newest stamp one shows that the clock was set back.
+
+    What is older than that is of no use in any case; a frame that is late by less is out of order.
+    """
+    return max(max_age, 1_000_000_000)
+
+
 class FrameSynchronizer:
     """
     Picks one frame a camera such that all lie within a slop and none is older than a limit.
@@ -112,7 +121,7 @@ class FrameSynchronizer:
 
     def add(self, camera: str, stamp: int, message: Any) -> None:
         """Keep a frame of a camera."""
-        self._histories[camera].add(stamp, message, reset_after=10 * self._max_age)
+        self._histories[camera].add(stamp, message, reset_after(self._max_age))
 
     def newest_stamp(self, camera: str) -> int | None:
         """Return the stamp (ns) of a camera's newest frame, None before the first."""

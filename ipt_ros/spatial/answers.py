@@ -12,12 +12,15 @@ from ipt_ros.spatial.prompts import answer_text
 # In the order of the published evaluation; the first rule that yields a valid letter wins.
 # A tag may hold a letter with decoration ('B', '(B)', 'B. left') or, see below, an option's text.
 _TAGGED = re.compile(r'<answer>\s*(.*?)\s*(?:</answer>|</>|$)', re.IGNORECASE | re.DOTALL)
-_LETTER_LED = re.compile(r'\(?([A-Za-z])\)?(?:[.):,\s].*)?', re.DOTALL)
+# A small letter before a word is an article: 'a chair'.
+_LETTER_LED = re.compile(
+    r'\(?([A-Z])\)?(?:[.):,\s].*)?|\(?([a-z])(?:\).*|[.:,].*)?', re.DOTALL)
+_CONCLUDED = r'\s*\**\(?((?-i:[A-Z])\b|[a-z]\b(?!\s+[a-z]))\)?'
 _RULES: tuple[tuple[str, re.Pattern[str]], ...] = (
     ('broken tag', re.compile(r'>\s*\(?([A-Za-z])\)?\s*</answer>', re.IGNORECASE)),
     ('boxed', re.compile(r'\\boxed\{\s*(?:\\text\{)?\s*\(?([A-Za-z])\)?\s*\}')),
-    ('answer is', re.compile(r'\banswer\s+is:?\s*\**\(?([A-Za-z])\b\)?', re.IGNORECASE)),
-    ('answer colon', re.compile(r'\banswer\s*:\s*\**\(?([A-Za-z])\b\)?', re.IGNORECASE)),
+    ('answer is', re.compile(r'\banswer\s+is:?' + _CONCLUDED, re.IGNORECASE)),
+    ('answer colon', re.compile(r'\banswer\s*:' + _CONCLUDED, re.IGNORECASE)),
     ('leading', re.compile(r'^\s*\(?([A-Z])[.):]')),
     ('bold', re.compile(r'\*\*\s*\(?([A-Z])\)?[.:]?\s*\*\*')),
     ('last line', re.compile(r'(?:^|\n)\s*\(?([A-Za-z])\)?[.:]?\s*$')),
@@ -45,9 +48,13 @@ def extract_answer(text: str, choices: Sequence[str]) -> Extraction:
     valid = LETTERS[:len(choices)]
     for content in reversed(_TAGGED.findall(text)):
         match = _LETTER_LED.fullmatch(content)
-        if match and match[1].upper() in valid:
-            return Extraction(match[1].upper(), 'answer tag')
+        led = (match[1] or match[2]).upper() if match else ''
         letter = letter_of_choice(content, choices)
+        # 'A chair' may be the text of a choice; 'A' alone is a letter, whatever the choices.
+        if letter and len(content) > 1:
+            return Extraction(letter, 'answer tag, option text')
+        if led and led in valid:
+            return Extraction(led, 'answer tag')
         if letter:
             return Extraction(letter, 'answer tag, option text')
     for name, pattern in _RULES:

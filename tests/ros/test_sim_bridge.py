@@ -14,6 +14,7 @@ from ipt_interfaces.msg import ErrorCode
 from ipt_interfaces.srv import GroundTruth, Reset, Teleport
 from ipt_ros.geometry import OPTICAL_IN_BODY, PinholeCamera, Pose2D
 from ipt_ros.graph import graph_environment, node_command
+from ipt_ros.nodes.ground_truth import MAX_PIXELS
 from ipt_ros.ros.images import to_depth, to_rgb
 from ipt_ros.ros.messages import orthographic
 from ipt_ros.ros.transforms import nanoseconds
@@ -361,6 +362,12 @@ def test_map_of_the_truth_counts_the_pixels_of_its_objects(scene, simulator):
     for item in truth.objects:
         assert furniture[item.id] == item.name
         assert item.pixels == np.count_nonzero(ids == item.id) > 0
+
+
+def test_the_largest_map_that_is_promised_can_be_drawn(scene):
+    truth = scene.call(GroundTruth, 'ground_truth', kind='bev', size=8.0, pixels=MAX_PIXELS)
+    assert truth.success, truth.message
+    assert (truth.image.width, truth.image.height) == (MAX_PIXELS, MAX_PIXELS)
 
 
 @pytest.mark.parametrize(('fields', 'code'), [

@@ -113,6 +113,14 @@ def test_history_is_bounded_and_a_clock_set_back_restarts_it():
     assert buffer.lookup('odom', 'base_link')[0, 3] == -1.0
 
 
+def test_what_moves_can_be_forgotten():
+    buffer = robot((SECOND, Pose2D(1.0, 0.0)))
+    buffer.forget_moving()
+    assert buffer.lookup('base_link', 'camera')[0, 3] == 1.0
+    with pytest.raises(TransformError):
+        buffer.lookup('odom', 'base_link')
+
+
 def test_out_of_order_samples_are_sorted_in():
     buffer = robot((2 * SECOND, Pose2D(2.0, 0.0)), (SECOND, Pose2D(1.0, 0.0)))
     assert buffer.lookup('odom', 'base_link', 3 * SECOND // 2)[0, 3] == pytest.approx(1.5)

@@ -10,6 +10,7 @@ import pytest
 
 FOUR = ['1', '2', '3', '4']
 SIDES = ['left', 'right']
+THINGS = ['the lamp', 'a chair', 'a door']
 
 
 @pytest.mark.parametrize(('text', 'choices', 'letter', 'rule'), [
@@ -23,6 +24,15 @@ SIDES = ['left', 'right']
     ('<answer>A</answer> no, <answer>B</answer>', FOUR, 'B', 'answer tag'),
     ('<answer>right</answer>', SIDES, 'B', 'answer tag, option text'),
     ('<answer>4</answer>', ['2', '4', '3', '5'], 'B', 'answer tag, option text'),
+    ('<answer>a chair</answer>', THINGS, 'B', 'answer tag, option text'),
+    ('<answer>A chair.</answer>', THINGS, 'B', 'answer tag, option text'),
+    ('<answer>a sofa</answer>', THINGS, '', 'none'),
+    ('<answer>c. a door</answer>', THINGS, 'C', 'answer tag'),
+    ('<answer>(b) that one</answer>', THINGS, 'B', 'answer tag'),
+    ('<answer>A</answer>', ['B', 'A'], 'A', 'answer tag'),
+    ('The answer is a chair', THINGS, '', 'none'),
+    ('The answer is b.', THINGS, 'B', 'answer is'),
+    ('Answer: a door, (C)', THINGS, 'C', 'bare letter'),
     ('answer>C</answer>', FOUR, 'C', 'broken tag'),
     (r'so \boxed{C}', FOUR, 'C', 'boxed'),
     (r'so \boxed{\text{C}}', FOUR, 'C', 'boxed'),

@@ -4,6 +4,7 @@
 import shutil
 import signal
 import threading
+import time
 
 from ipt_interfaces.action import Imagine
 from ipt_interfaces.msg import ErrorCode
@@ -68,11 +69,23 @@ def test_a_bad_parameter_ends_the_node_with_a_word(start, parameters, words):
     assert 'Traceback' not in text
 
 
-@pytest.mark.parametrize('cameras', ['[]', "['front','front']", "['']"])
+@pytest.mark.parametrize('cameras', [
+    '[]', "['front','front']", "['']", "['zed-front']", "['front camera']"])
 def test_impossible_cameras_fail_the_transition(robot, start, checkpoint, cameras):
     start(checkpoint=checkpoint, cameras=cameras)
     assert not robot.change(Transition.TRANSITION_CONFIGURE)
     assert "'cameras'" in robot.ask().message
+
+
+def test_a_transition_that_the_state_lacks_is_refused_and_nothing_else(robot, start, checkpoint):
+    start(checkpoint=checkpoint, autostart=True, confidence_samples=0)
+    while robot.state() != 'active':
+        time.sleep(0.1)
+    for _ in range(2):  # as a manager does that comes late
+        assert not robot.change(Transition.TRANSITION_CONFIGURE)
+    assert robot.state() == 'active'
+    robot.wait_for_frames()
+    assert robot.ask(mode='answer').success
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])

@@ -177,6 +177,15 @@ def test_an_imagined_map(active):
     assert active.imagine_bev().grid.info.width == 32
 
 
+def test_cameras_of_a_map_can_be_named(active):
+    response = active.imagine_bev(cameras=['front', 'left'])
+    assert response.error_code == ErrorCode.BAD_CAMERA_COUNT
+    assert 'takes 4 image(s), got 2' in response.message and "'cameras'" in response.message
+    goal = active.send_goal(kind='bev', cameras=list(active.cameras)[::-1])
+    _, result = active.result(goal)
+    assert result.success, result.message
+
+
 # What is published
 
 def test_answers_and_pictures_are_latched(active):
