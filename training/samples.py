@@ -16,8 +16,9 @@ question, answer).
 - ``imagine``: images as VAE and ViT segments; a branch thinks, imagines the target (several noised
   copies, each with its own time, so that one pass teaches the flow at several noise levels), sees
   the clean target and answers. Further branches see the clean target only, and learn to read it.
-- ``read``: the clean target and the answer alone, without the images that the question is about.
-  What the target shows then is all there is to go by.
+- ``read``: the clean target and the answer alone, behind no images or those of another example, so
+  that what the target shows is all there is to go by. Where it could be had from its own images as
+  well, a model that can read the target will not (docs/nano.md).
 - ``look``: four names with letters, then the clean target, then a branch each many questions
   about both (`looking`).
 """
@@ -133,9 +134,16 @@ def imagine_sample(material: Material, questions: list[Question],
     return segments
 
 
-def read_sample(material: Material, questions: list[Question]) -> list[Segment]:
-    """Return one sample that teaches to read what was imagined, and nothing else."""
-    return imagine_sample(replace(material, images=[], latents=[]), questions, noised_copies=0)
+def read_sample(material: Material, questions: list[Question],
+                other: Material | None = None) -> list[Segment]:
+    """
+    Return one sample that teaches to read what was imagined, and nothing else.
+
+    Before it there are the images of an ``other`` example, or none.
+    """
+    images, latents = ([], []) if other is None else (other.images, other.latents)
+    return imagine_sample(
+        replace(material, images=images, latents=latents), questions, noised_copies=0)
 
 
 def look_sample(material: Material, heading: str, told: list[tuple[str, str]]) -> list[Segment]:

@@ -43,6 +43,8 @@ from .speed import Speed
 
 # Examples at the end of every task's data that are never trained on, only watched.
 HELD_OUT = 64
+# Of samples that read a target, how many have another example's images before it.
+OTHER_INPUTS = 0.75
 
 
 def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
@@ -82,7 +84,9 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
         elif mode == 'answer':
             samples.append(answer_sample(material, questions))
         elif mode == 'read':
-            samples.append(read_sample(material, questions))
+            other = data.material(int(rng.integers(len(data))))
+            samples.append(read_sample(
+                material, questions, other if rng.random() < OTHER_INPUTS else None))
         else:
             samples.append(imagine_sample(material, questions, recipe.noised_copies))
     return samples

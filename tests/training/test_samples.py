@@ -82,6 +82,18 @@ def test_reading_shows_nothing_but_the_clean_target(material):
     assert texts(segments) == texts(imagine_sample(material, material.questions, 0))
 
 
+def test_reading_may_begin_with_what_another_example_shows(material):
+    other = replace(material, images=[255 - image for image in material.images])
+    segments = read_sample(material, material.questions, other)
+    before = [s for s in segments if isinstance(s, ImageSegment) and not s.branch]
+    assert len(before) == len(material.images) > 0
+    for segment, image, latent in zip(before, other.images, other.latents, strict=True):
+        assert (segment.image == image).all() and segment.latent is latent
+    behind = [s for s in segments if isinstance(s, ImageSegment) and s.branch]
+    assert all((s.image == material.target).all() and not s.noised for s in behind)
+    assert texts(segments) == texts(imagine_sample(material, material.questions, 0))
+
+
 def test_a_look_names_things_before_the_clean_target_and_asks_behind_both(material):
     heading, image, *branches = look_sample(
         material, 'A) x', [('Where is A?', 'none'), ('What?', 'B')])
