@@ -122,9 +122,10 @@ def path_questions(found: Sequence[Relation], rng: np.random.Generator) -> list[
     for sign, side in ((1, SIDES[0]), (-1, SIDES[1])):
         off = {}
         for relation in found:
+            metres = math.hypot(relation.ahead, relation.left)
             angle = math.degrees(math.atan2(abs(relation.ahead), sign * relation.left))
-            off.setdefault(relation.name, []).append(
-                (angle, math.hypot(relation.ahead, relation.left)))
+            # At the midpoint itself a thing is on no side: as if half in view.
+            off.setdefault(relation.name, []).append((angle if metres else 45.0, metres))
         unseen = [name for name, all_of in off.items()
                   if min(angle for angle, _ in all_of) > _OUT_OF_VIEW]
         for name, all_of in off.items():

@@ -48,12 +48,13 @@ def test_types(model, tmp_path):
     assert next(narrow.vae.parameters()).dtype == torch.float32
 
 
-def test_the_vae_is_saved_without_loss(model, tmp_path):
+def test_the_vae_is_saved_without_loss(folder, tmp_path):
+    model = Bagel.from_checkpoint(folder)
     before = model.vae.named_tensors()
     exact = next(iter(before))
     model.vae.load(before | {exact: before[exact].bfloat16().float()})
-    model.save_checkpoint(tmp_path, torch.bfloat16)
-    saved = load_file(tmp_path / 'ae.safetensors')
+    model.save_checkpoint(tmp_path / 'saved', torch.bfloat16)
+    saved = load_file(tmp_path / 'saved' / 'ae.safetensors')
     assert saved[exact].dtype == torch.bfloat16
     assert torch.float32 in {tensor.dtype for tensor in saved.values()}
     for name, tensor in model.vae.named_tensors().items():

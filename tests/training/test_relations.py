@@ -3,7 +3,7 @@
 
 import math
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from ipt_ros.spatial import Example
 from ipt_training.relations import (
@@ -102,6 +102,7 @@ def test_compass_words_are_those_of_the_nearest_of_eight_directions(off, turns):
 
 
 @given(st.lists(st.tuples(METRES, METRES), min_size=4, max_size=9), st.integers(0, 99))
+@example([(0.0, 0.0), (0.0, 0.0), (0.0, 0.0), (0.0, -0.0)], 0)
 def test_path_questions_are_right_for_whoever_walks_and_no_other_choice_is(places, seed):
     found = [Relation(f'thing {number}', ahead, left, heading=0.0)
              for number, (ahead, left) in enumerate(places)]
