@@ -57,6 +57,7 @@ def make_simulator(
     scene: str = '',
     scene_dataset: str = '',
     randomization: Randomization | str | Path | None = None,
+    max_image_size: tuple[int, int] | None = None,
     **options,
 ) -> Simulator:
     """
@@ -66,7 +67,8 @@ def make_simulator(
     one or more scenes, separated by commas: files, or names in the scene_dataset; 'all' for every
     scene of it. scene_dataset: a *.scene_dataset_config.json. See docs/habitat.md.
     randomization: domain randomisation, or a file that describes it; then the result is a
-    `RandomizedSimulator`. See docs/randomization.md.
+    `RandomizedSimulator`. See docs/randomization.md. max_image_size: (width, height) of the
+    largest picture that will be asked for, for backends that have to know beforehand.
 
     Raises ValueError for a backend that does not exist, BackendUnavailableError for one that is
     not installed, SceneError for scenes that the backend cannot load, RandomizationError for a
@@ -76,6 +78,8 @@ def make_simulator(
         raise ValueError(f'no simulator backend "{backend}"; there are: {", ".join(BACKENDS)}')
     if isinstance(randomization, (str, Path)):
         randomization = load_randomization(randomization)
+    if backend == 'mujoco' and max_image_size is not None:
+        options['max_image_size'] = max_image_size
     sim = _start(backend, scene, scene_dataset, options)
     return sim if randomization is None else RandomizedSimulator(sim, randomization)
 

@@ -52,7 +52,8 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
     """Draw ``count`` training samples of a kind, each with up to the recipe's questions."""
     mode, task = kind.split('-')
     samples = []
-    for index in rng.integers(max(1, len(data) - HELD_OUT), size=count):
+    trained = max(1, len(data) - HELD_OUT)
+    for index in rng.integers(trained, size=count):
         material = data.material(index)
         if mode == 'locate':
             told = places_told(data, int(index), patch, rng)
@@ -84,9 +85,10 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
         elif mode == 'answer':
             samples.append(answer_sample(material, questions))
         elif mode == 'read':
-            other = data.material(int(rng.integers(len(data))))
-            samples.append(read_sample(
-                material, questions, other if rng.random() < OTHER_INPUTS else None))
+            other = None
+            if rng.random() < OTHER_INPUTS:
+                other = data.material(int(rng.integers(trained)))
+            samples.append(read_sample(material, questions, other))
         else:
             samples.append(imagine_sample(material, questions, recipe.noised_copies))
     return samples

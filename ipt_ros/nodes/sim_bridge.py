@@ -65,12 +65,10 @@ class SimBridge(Node):
     def start(self) -> None:
         """Build the scene, then publish and answer. Raises ParameterError, SimulatorError."""
         self._settings = settings = read(self, Settings)
-        # MuJoCo has to know beforehand how large a picture may be asked for.
-        room = {'max_image_size': (MAX_PIXELS, MAX_PIXELS)} if settings.backend == 'mujoco' else {}
         self._sim = make_simulator(
             settings.backend, cameras=settings.camera_specs(), scene=settings.scene,
             scene_dataset=settings.scene_dataset, randomization=settings.read_randomization(),
-            **room)
+            max_image_size=(MAX_PIXELS, MAX_PIXELS))
         self._sim.reset(settings.seed)
         self._seed = settings.seed
 

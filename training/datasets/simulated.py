@@ -74,13 +74,10 @@ class SimulatedScenes:
 
     def open(self) -> Callable[[Unit], Made]:
         """Start a simulator. Raises SimulatorError where that is not possible."""
-        extra = {}
-        if self.backend == 'mujoco':
-            # The only one that must know beforehand. Randomised cameras draw more than they show.
-            side = 2 * largest_picture(self.options)
-            extra['max_image_size'] = (side, side)
+        side = 2 * largest_picture(self.options)  # randomised cameras draw more than they show
         sim = make_simulator(
-            self.backend, scene=self.scene, scene_dataset=self.scene_dataset, **extra)
+            self.backend, scene=self.scene, scene_dataset=self.scene_dataset,
+            max_image_size=(side, side))
         seen = sim if self.randomization is None else RandomizedSimulator(sim, self.randomization)
         source = ExampleSource(seen, self.seed, self.options)
 

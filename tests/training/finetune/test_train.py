@@ -277,6 +277,10 @@ def test_a_shard_that_breaks_during_the_run_stops_it_by_name(
     assert saved(recipe)[0] == 2
 
 
+def index_of(recipe, model):
+    return make_index(Reading(Rows(recipe.data.paths), recipe, model.config, model.tokenizer))
+
+
 def test_bad_rows_stop_the_run_or_are_counted(make_recipe, model, tmp_path, make_examples):
     import cv2
     import pyarrow as pa
@@ -288,17 +292,14 @@ def test_bad_rows_stop_the_run_or_are_counted(make_recipe, model, tmp_path, make
     pq.write_table(pa.Table.from_pylist([good, good | {'image_list': [b'x']}, good]),
                    tmp_path / 'published.parquet')
     data = {'paths': [str(tmp_path / 'published.parquet')]}
-    rows = Rows(data['paths'])
-    stops = make_recipe(mode='label-only', data=data)
     with pytest.raises(StoreError, match='row 1.*image'):
-        make_index(Reading(rows, stops, model.config, model.tokenizer))
-    skips = make_recipe(mode='label-only', data=data | {'bad_rows': 'skip'})
-    index = make_index(Reading(rows, skips, model.config, model.tokenizer))
+        index_of(make_recipe(mode='label-only', data=data), model)
+    data['bad_rows'] = 'skip'
+    index = index_of(make_recipe(mode='label-only', data=data), model)
     assert [unit.row for unit in index.units] == [0, 2]
     assert index.skipped == {'image_list: image does not decode': 1}
     with pytest.raises(FinetuneError, match="'ipt'.*no image to imagine"):
-        make_index(Reading(rows, make_recipe(mode='ipt', data=data | {'bad_rows': 'skip'}),
-                           model.config, model.tokenizer))
+        index_of(make_recipe(mode='ipt', data=data), model)
 
 
 @pytest.mark.parametrize(('column', 'value'), [
@@ -314,12 +315,10 @@ def test_bad_rows_of_our_own_layout_are_named_or_left_out(
     rows[1][column] = value
     pq.write_table(pa.Table.from_pylist(rows, table.schema), path)
     data = {'paths': [str(path)]}
-    rows = Rows(data['paths'])
-    stops = make_recipe(mode='label-only', data=data)
     with pytest.raises(StoreError, match='train-00000.parquet.*row 1'):
-        make_index(Reading(rows, stops, model.config, model.tokenizer))
-    skips = make_recipe(mode='label-only', data=data | {'bad_rows': 'skip'})
-    index = make_index(Reading(rows, skips, model.config, model.tokenizer))
+        index_of(make_recipe(mode='label-only', data=data), model)
+    data['bad_rows'] = 'skip'
+    index = index_of(make_recipe(mode='label-only', data=data), model)
     assert {unit.row for unit in index.units} == {0, 2}
 
 
