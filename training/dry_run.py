@@ -57,6 +57,8 @@ def dry_run(build: Build, stages: list[str], say: Callable[[str], None] = print)
                 say(_encoder(recipe, config, material))
             elif stage == 'vae':
                 say(_vae(recipe, config))
+            elif stage == 'decoder':
+                say(_decoder(recipe, config, material))
             elif stage in _MODEL_STAGES:
                 say(_model_stage(stage, recipe, config, material))
                 picture = recipe.work_dir / f'first_batch_{stage}.png'
@@ -147,7 +149,7 @@ def _model_stage(name: str, recipe: Recipe, config: BagelConfig, material: Mater
 
 def _encoder(recipe: Recipe, config: BagelConfig, material: Material) -> str:
     stage = recipe.encoder
-    height, width = max(data.targets.shape[1:3] for data in material.tasks.values())
+    height, width = _largest(material)
     patch = config.vit.patch_size
     with torch.device('meta'):
         model = Bagel(config, material.tokenizer).to(fast_dtype())
@@ -178,6 +180,27 @@ def _vae(recipe: Recipe, config: BagelConfig) -> str:
         net.parameters(), average=bool(stage.optimizer.ema), activations=activations)
     return (f'vae: {stage.steps} steps of {stage.batch_size} crops, {stage.crop} pixels a side\n'
             f'  {_parameters(list(net.parameters()))}\n  memory: {memory}')
+
+
+def _decoder(recipe: Recipe, config: BagelConfig, material: Material) -> str:
+    stage = recipe.decoder
+    height, width = _largest(material)
+    side = config.vae.downsample
+    with torch.device('meta'):
+        net = Vae(config.vae).net
+        net.decoder.requires_grad_(True)
+        latents = torch.zeros(
+            stage.batch_size, config.vae.z_channels, height // side, width // side)
+        activations = saved_bytes(lambda: net.decode(latents).sample, net.parameters())
+    memory = adamw_memory(
+        net.parameters(), average=bool(stage.optimizer.ema), activations=activations)
+    return (f'decoder: {stage.steps} steps of {stage.batch_size} images, at most {width} x '
+            f'{height} pixels\n  {_parameters(list(net.parameters()))}\n  memory: {memory}')
+
+
+def _largest(material: Material) -> tuple[int, int]:
+    """Return height and width of the largest true images."""
+    return max(data.targets.shape[1:3] for data in material.tasks.values())
 
 
 def _parameters(parameters: list[nn.Parameter]) -> str:

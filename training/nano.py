@@ -18,6 +18,7 @@ from ipt_ros.spatial.prompts import (
     answer_text,
     THINK_PROMPT,
 )
+import numpy as np
 from safetensors.torch import load_file, save_file
 import torch
 
@@ -30,11 +31,12 @@ from .recipe import Recipe
 from .relations import answer_in_words, compass_words, on_map, relations
 from .store import class_names, load_examples
 from .tokenizer import build_tokenizer
+from .train_decoder import train_decoder
 from .train_encoder import encode_pixels, train_encoder
 from .train_model import train_model
 from .train_vae import latent_statistics, train_vae
 
-STAGES = ('data', 'tokenizer', 'encoder', 'letters', 'answers', 'vae', 'mixed')
+STAGES = ('data', 'tokenizer', 'encoder', 'letters', 'answers', 'vae', 'decoder', 'mixed')
 
 
 class Build:
@@ -90,16 +92,29 @@ class Build:
         vae = Vae(self.config().vae)
         vae.requires_grad_(True)
         stage = self.recipe.vae
-        groups = [group for data in self.loaded()[0].values() for group in data.image_groups()]
+        groups = self._image_groups()
         train_vae(vae.net, groups, steps=stage.steps, batch_size=stage.batch_size,
                   crop=stage.crop, kl_weight=stage.kl_weight, settings=stage.optimizer,
                   folder=self.work, seed=self.recipe.seed)
         mean, spread = latent_statistics(vae.net, groups)
         factors = {'shift_factor': round(mean, 4), 'scale_factor': round(1 / spread, 4)}
         (self.work / 'vae.json').write_text(json.dumps(factors))
-        # As it will be shipped: these very latents are what the model has to learn.
-        save_file({k: v.bfloat16().contiguous() for k, v in vae.named_tensors().items()},
-                  self.work / 'vae.safetensors')
+        self._save_vae(vae, 'vae')
+
+    def make_decoder(self) -> None:
+        """Train the VAE's decoder on whole images, and on latents that are a little off."""
+        if (self.work / 'decoder.safetensors').exists():
+            return
+        if self.start:
+            vae = Bagel.from_checkpoint(self.start, dtype=torch.float32).vae
+        else:
+            vae = Vae(self.config().vae)
+            vae.load(load_file(self.work / 'vae.safetensors'))
+        stage = self.recipe.decoder
+        train_decoder(vae, self._image_groups(), steps=stage.steps, batch_size=stage.batch_size,
+                      noise=stage.noise, settings=stage.optimizer, folder=self.work,
+                      seed=self.recipe.seed)
+        self._save_vae(vae, 'decoder')
 
     def make_encoder(self) -> None:
         """Train the image encoder on the dense truth."""
@@ -140,7 +155,9 @@ class Build:
         else:
             model = self.new_model()
             model.load_state_dict(load_file(self.work / 'answers.safetensors'))
-            model.vae.load(load_file(self.work / 'vae.safetensors'))
+        decoder = self.work / 'decoder.safetensors'
+        if decoder.exists() or not self.start:
+            model.vae.load(load_file(decoder))
         tasks, _ = self.loaded()
         for task, data in tasks.items():
             if data.input_latents is None:
@@ -148,6 +165,14 @@ class Build:
         self._train('mixed', model)
         model.save_checkpoint(self.recipe.checkpoint, dtype=torch.bfloat16)
         print(f'wrote {self.recipe.checkpoint}')
+
+    def _image_groups(self) -> list[np.ndarray]:
+        return [group for data in self.loaded()[0].values() for group in data.image_groups()]
+
+    def _save_vae(self, vae: Vae, stage: str) -> None:
+        # As it will be shipped: these very latents are what the model has to learn.
+        save_file({k: v.bfloat16().contiguous() for k, v in vae.named_tensors().items()},
+                  self.work / f'{stage}.safetensors')
 
     def _make(self, stage: str, prepare: Callable[[Bagel], object]) -> None:
         """Train a new model that ``prepare`` gave its first weights, and keep its weights."""

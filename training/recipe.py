@@ -36,6 +36,16 @@ class VaeRecipe:
 
 
 @dataclass(frozen=True)
+class DecoderRecipe:
+    """The VAE's decoder; ``noise`` is the most that is added to latents, whose spread is 1."""
+
+    steps: int
+    batch_size: int
+    noise: float
+    optimizer: OptimizerSettings
+
+
+@dataclass(frozen=True)
 class EncoderRecipe:
     """The image encoder; ``cell`` is the side in pixels of what the head predicts."""
 
@@ -88,6 +98,7 @@ class Recipe:
     tokenizer: dict[str, int]
     model: dict[str, Any]
     vae: VaeRecipe
+    decoder: DecoderRecipe
     encoder: EncoderRecipe
     letters: ModelRecipe
     answers: ModelRecipe
@@ -126,9 +137,10 @@ def load_recipe(path: str | Path) -> Recipe:
     path = Path(path)
     values = read_recipe(path)
     try:
-        for name, kind in (('data', DataRecipe), ('vae', VaeRecipe), ('encoder', EncoderRecipe),
-                           ('letters', ModelRecipe),
-                           ('answers', ModelRecipe), ('mixed', ModelRecipe)):
+        for name, kind in (('data', DataRecipe), ('vae', VaeRecipe),
+                           ('decoder', DecoderRecipe), ('encoder', EncoderRecipe),
+                           ('letters', ModelRecipe), ('answers', ModelRecipe),
+                           ('mixed', ModelRecipe)):
             values[name] = from_dict(kind, values[name])
         recipe = from_dict(Recipe, values)
     except (KeyError, TypeError, ValueError, ConfigError) as error:

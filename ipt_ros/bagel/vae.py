@@ -85,9 +85,13 @@ class Vae(nn.Module):
     def decode(self, latents: Tensor) -> Tensor:
         """Decode latents (n, z, h, w) to float32 pixels (n, 3, h*f, w*f), about -1..1."""
         weight = next(self.net.parameters())
-        z = latents / self.config.scale_factor + self.config.shift_factor
-        z = z.to(weight.device, weight.dtype, memory_format=torch.channels_last)
+        z = self.unscale(latents).to(
+            weight.device, weight.dtype, memory_format=torch.channels_last)
         return self.net.decode(z).sample.float()
+
+    def unscale(self, latents: Tensor) -> Tensor:
+        """Return scaled latents in the units of the net."""
+        return latents / self.config.scale_factor + self.config.shift_factor
 
     def encode_images(self, images: Sequence[np.ndarray]) -> Tensor:
         """Encode uint8 images (H, W, 3) of one size to latents (n, z, h, w)."""

@@ -9,7 +9,7 @@ import cv2
 from ipt_ros.bagel import Bagel
 from ipt_training import evaluate, nano, train_model
 from ipt_training.data import load_tasks
-from ipt_training.nano import Build
+from ipt_training.nano import Build, STAGES
 from ipt_training.recipe import load_recipe, RecipeError, RECIPES
 from ipt_training.train import main
 import pytest
@@ -30,9 +30,9 @@ def built(tmp_path_factory):
     values['model']['vit'] |= {'hidden_size': 16, 'intermediate_size': 16, 'num_hidden_layers': 2,
                                'num_attention_heads': 1}
     values['model']['sampling'] |= {'steps': 3}
-    for stage in ('vae', 'encoder', 'letters', 'answers', 'mixed'):
+    for stage in ('vae', 'decoder', 'encoder', 'letters', 'answers', 'mixed'):
         values[stage] |= {'steps': 2, 'optimizer': OPTIMIZER}
-    for stage in ('vae', 'encoder'):
+    for stage in ('vae', 'decoder', 'encoder'):
         values[stage]['batch_size'] = 2
     for stage in ('letters', 'answers', 'mixed'):
         values[stage]['samples'] = dict.fromkeys(values[stage]['samples'], 1)
@@ -55,24 +55,43 @@ def test_all_stages_end_in_a_checkpoint_that_loads(built):
 def test_a_finished_recipe_trains_nothing_again(built, capsys):
     recipe, checkpoint = built
     before = (checkpoint / 'ema.safetensors').read_bytes()
-    Build(load_recipe(recipe)).run(['tokenizer', 'encoder', 'letters', 'answers', 'vae', 'mixed'])
+    Build(load_recipe(recipe)).run(list(STAGES[1:]))
     assert (checkpoint / 'ema.safetensors').read_bytes() == before
+
+
+def go_on(built, folder, stages):
+    """Train the checkpoint that was built further; return it before and after."""
+    recipe, checkpoint = built
+    values = yaml.safe_load(recipe.read_text())
+    data = f'{values["work_dir"]}/data'
+    values |= {'checkpoint': str(folder / 'further'), 'work_dir': str(folder / 'work')}
+    further = folder / 'recipe.yaml'
+    further.write_text(yaml.safe_dump(values))
+    assert main(['--recipe', str(further), '--stages', stages, '--start', str(checkpoint),
+                 '--data', data]) == 0
+    return Bagel.from_checkpoint(checkpoint), Bagel.from_checkpoint(folder / 'further')
 
 
 @pytest.mark.slow
 def test_training_goes_on_from_a_checkpoint_alone(built, tmp_path):
-    recipe, checkpoint = built
-    values = yaml.safe_load(recipe.read_text())
-    data = f'{values["work_dir"]}/data'
-    values |= {'checkpoint': str(tmp_path / 'further'), 'work_dir': str(tmp_path / 'work')}
-    further = tmp_path / 'recipe.yaml'
-    further.write_text(yaml.safe_dump(values))
-    assert main(['--recipe', str(further), '--stages', 'mixed', '--start', str(checkpoint),
-                 '--data', data]) == 0
-    old, new = (Bagel.from_checkpoint(f) for f in (checkpoint, tmp_path / 'further'))
+    old, new = go_on(built, tmp_path, 'mixed')
     assert new.config == old.config
     difference = old.llm2vae.weight - new.llm2vae.weight
     assert 0 < difference.abs().max() < 0.01
+    assert same_vae_parts(old, new) == {'encoder': True, 'decoder': True}
+
+
+@pytest.mark.slow
+def test_a_checkpoint_can_get_another_decoder_with_the_latents_that_it_knows(built, tmp_path):
+    old, new = go_on(built, tmp_path, 'decoder,mixed')
+    assert same_vae_parts(old, new) == {'encoder': True, 'decoder': False}
+
+
+def same_vae_parts(one, other):
+    """Return for encoder and decoder whether all weights of two models are equal."""
+    tensors = one.vae.named_tensors(), other.vae.named_tensors()
+    return {part: all(value.equal(tensors[1][name]) for name, value in tensors[0].items()
+                      if name.startswith(part)) for part in ('encoder', 'decoder')}
 
 
 @pytest.mark.slow
@@ -130,6 +149,7 @@ def test_a_dry_run_tells_every_stage_and_draws_first_batches(built, tmp_path, ca
     assert main(['--recipe', str(recipe), '--dry-run']) == 0
     said = capsys.readouterr().out
     for words in ('encoder: 2 steps of 2 images', 'vae: 2 steps of 2 crops, 32 pixels a side',
+                  'decoder: 2 steps of 2 images, at most 96 x 96 pixels',
                   f'letters: 2 steps of {len(load_recipe(recipe).letters.samples)} samples (1 ',
                   'tokens', 'TFLOP', 'parameters are trained', 'memory: about',
                   'memory of the examples'):
