@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """
-From nothing to a checkpoint folder: scenes, tokenizer, encoder, letters, answers, VAE, images.
+From nothing to a checkpoint folder: scenes, tokens, encoder, letters, answers, VAE, images.
 
 ``ipt train`` (``make train-nano``) follows such a recipe through all its stages. Each resumes
 where it was stopped, and a finished one is passed over.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 import json
 from pathlib import Path
 
@@ -26,8 +26,9 @@ from .align import align_connector, tie_first_head
 from .data import add_latents, load_tasks, TaskData
 from .generate import generate
 from .listings import COMPASS_HEADING, turned_heading, TURNS
+from .locking import only_one
 from .places import where_question
-from .recipe import Recipe
+from .recipe import Recipe, RecipeError
 from .relations import answer_in_words, compass_words, on_map, relations
 from .store import class_names, load_examples
 from .tokenizer import build_tokenizer
@@ -50,11 +51,12 @@ class Build:
         self._loaded: tuple[dict[str, TaskData], list[str]] | None = None
 
     def run(self, stages: list[str]) -> None:
-        """Run the stages in order."""
-        for stage in STAGES:
-            if stage in stages:
-                print(f'--- {self.recipe.name}: {stage}', flush=True)
-                getattr(self, f'make_{stage}')()
+        """Run the stages in order. Raises StoreError while another process does so."""
+        with only_one(self.work):
+            for stage in STAGES:
+                if stage in stages:
+                    print(f'--- {self.recipe.name}: {stage}', flush=True)
+                    getattr(self, f'make_{stage}')()
 
     def make_data(self) -> None:
         """Generate the examples that the recipe asks for."""
@@ -109,7 +111,7 @@ class Build:
             vae = Bagel.from_checkpoint(self.start, dtype=torch.float32).vae
         else:
             vae = Vae(self.config().vae)
-            vae.load(load_file(self.work / 'vae.safetensors'))
+            vae.load(self._saved_vae('vae'))
         stage = self.recipe.decoder
         train_decoder(vae, self._image_groups(), steps=stage.steps, batch_size=stage.batch_size,
                       noise=stage.noise, settings=stage.optimizer, folder=self.work,
@@ -155,9 +157,11 @@ class Build:
         else:
             model = self.new_model()
             model.load_state_dict(load_file(self.work / 'answers.safetensors'))
-        decoder = self.work / 'decoder.safetensors'
-        if decoder.exists() or not self.start:
-            model.vae.load(load_file(decoder))
+        if (self.work / 'decoder.safetensors').exists() or not self.start:
+            saved = self._saved_vae('decoder')
+            if self.start:
+                check_same_encoder(saved, model.vae, self.start, self.work)
+            model.vae.load(saved)
         tasks, _ = self.loaded()
         for task, data in tasks.items():
             if data.input_latents is None:
@@ -173,6 +177,11 @@ class Build:
         # As it will be shipped: these very latents are what the model has to learn.
         save_file({k: v.bfloat16().contiguous() for k, v in vae.named_tensors().items()},
                   self.work / f'{stage}.safetensors')
+
+    def _saved_vae(self, stage: str) -> dict[str, torch.Tensor]:
+        # What is trained or computed with is float32; rounding to bfloat16 eats small steps.
+        return {name: value.float()
+                for name, value in load_file(self.work / f'{stage}.safetensors').items()}
 
     def _make(self, stage: str, prepare: Callable[[Bagel], object]) -> None:
         """Train a new model that ``prepare`` gave its first weights, and keep its weights."""
@@ -206,3 +215,14 @@ class Build:
         """Return a model with random weights and the tokenizer of the earlier stage."""
         tokenizer = Tokenizer.from_folder(self.work / 'tokenizer')
         return Bagel.from_config(self.config(len(tokenizer)), tokenizer, seed=self.recipe.seed)
+
+
+def check_same_encoder(saved: Mapping[str, torch.Tensor], vae: Vae, start: Path,
+                       work: Path) -> None:
+    """Raise RecipeError where a decoder was trained on other latents than those of ``vae``."""
+    ours = vae.named_tensors()
+    if not all(torch.equal(value, ours[name].float()) for name, value in saved.items()
+               if name.startswith('encoder.')):
+        raise RecipeError(
+            f"{work / 'decoder.safetensors'} was trained for the latents of another checkpoint "
+            f"than '{start}'; delete it and decoder.pt, or give another work_dir")

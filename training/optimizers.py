@@ -41,6 +41,14 @@ class OptimizerSettings:
     def __post_init__(self):
         if self.method not in ('adamw', 'muon'):
             raise ValueError(f"optimizer.method must be 'adamw' or 'muon', got '{self.method}'")
+        for name, right, words in (
+                ('learning_rate', self.learning_rate >= 0, 'a number from 0 on'),
+                ('clip', self.clip > 0, 'the longest gradient, above 0'),
+                ('decay', 0 <= self.decay <= 1, 'a share of the steps, 0 to 1'),
+                ('ema', 0 <= self.ema < 1, 'a number from 0 to below 1, 0 for none'),
+                ('betas', all(0 <= beta < 1 for beta in self.betas), 'two numbers below 1')):
+            if not right:
+                raise ValueError(f'optimizer.{name} is {getattr(self, name)!r}; give {words}')
 
     def rate(self, step: int, steps: int) -> float:
         """Return the learning rate at ``step`` of ``steps``."""

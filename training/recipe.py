@@ -143,7 +143,9 @@ def load_recipe(path: str | Path) -> Recipe:
                            ('mixed', ModelRecipe)):
             values[name] = from_dict(kind, values[name])
         recipe = from_dict(Recipe, values)
-    except (KeyError, TypeError, ValueError, ConfigError) as error:
+    except KeyError as error:
+        raise RecipeError(f'{path}: no section {error}; nano.yaml has all of them') from error
+    except (TypeError, ValueError, ConfigError) as error:
         raise RecipeError(f'{path}: {error}') from error
     return Recipe(**{
         **vars(recipe), 'checkpoint': Path(recipe.checkpoint), 'work_dir': Path(recipe.work_dir)})

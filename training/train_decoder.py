@@ -21,10 +21,10 @@ from .train_vae import reconstruction_loss, to_signed
 
 def reached(output: Tensor, target: Tensor) -> Tensor:
     """
-    Return the output with what lies beyond the ends of the range set to them, where it should.
+    Return the output, clamped to an end of the range wherever the target is at that end.
 
-    Pixels (n, 3, H, W) in [-1, 1]. Blacker than black is shown as black. A decoder that need not
-    hit an end but may pass it gets plain areas exactly right, such as what no camera saw on a map.
+    Pixels (n, 3, H, W) in [-1, 1]. Blacker than black is shown as black, so it is no error there.
+    A decoder that may pass an end need not hit it, and gets large black areas right.
     """
     output = torch.where(target <= -1, output.clamp(min=-1), output)
     return torch.where(target >= 1, output.clamp(max=1), output)
@@ -38,6 +38,7 @@ def train_decoder(vae: Vae, groups: list[np.ndarray], *, steps: int, batch_size:
     A step has images of one group, groups taking turns. ``noise``: most standard deviation of
     what is added to latents, whose own is 1; each image has its own amount, uniform from 0 on.
     """
+    vae.float()  # rounding to bfloat16 would eat small steps
     vae.requires_grad_(False)
     vae.net.decoder.requires_grad_(True)
     vae.net.to(memory_format=torch.channels_last)

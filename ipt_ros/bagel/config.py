@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from .errors import ConfigError
+from .setting_types import fits, hint, in_words
 
 RENORMS = ('global', 'channel', 'text_channel')
 
@@ -231,7 +232,11 @@ class BagelConfig:
 
 
 def from_dict(cls: type, values: Any) -> Any:
-    """Build a (nested) configuration dataclass, refusing unknown names. Raises ConfigError."""
+    """
+    Build a (nested) configuration dataclass.
+
+    Raises ConfigError: unknown or missing names, values of another type.
+    """
     if isinstance(values, cls):
         return values
     if cls is ResizeRule and isinstance(values, (list, tuple)):
@@ -248,6 +253,9 @@ def from_dict(cls: type, values: Any) -> Any:
         nested = [one for one in (kind, *get_args(kind)) if is_dataclass(one)]
         if nested and (value is not None or nested == [kind]):
             value = from_dict(nested[0], value)
+        elif not fits(kind, value):
+            raise ConfigError(f'{cls.__name__}: {name} is {value!r}; give {in_words(kind)}'
+                              f'{hint(value)}')
         elif isinstance(value, list):
             value = tuple(value)
         built[name] = value

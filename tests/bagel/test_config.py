@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from dataclasses import replace
+from pathlib import Path
 import subprocess
 import sys
+from typing import Any, Literal
 
 from ipt_ros.bagel import (
     Bagel,
@@ -12,6 +14,7 @@ from ipt_ros.bagel import (
     ResizeRule,
     VaeConfig,
 )
+from ipt_ros.bagel.setting_types import fits, hint, in_words
 import pytest
 
 
@@ -87,3 +90,22 @@ def test_a_size_of_imagined_images_is_kept_and_none_is_none(golden, tmp_path):
         assert BagelConfig.from_folder(tmp_path) == config
     assert small.latent_rule(imagined=True) == ResizeRule(16, 16, 8)
     assert small.latent_rule(imagined=False) == plain.vae_transform
+
+
+@pytest.mark.parametrize(('kind', 'good', 'bad'), [
+    (int, [1, 0], [1.0, '1', True, None]), (float, [1, 1.5], ['1e-5', False, None]),
+    (bool, [True], [1, 'yes']), (str, ['x'], [1, None]), (Path, ['x', Path('x')], [1]),
+    (int | None, [None, 3], ['3']), (tuple[int, ...], [[], [1, 2]], ['12', [1.5], 3]),
+    (tuple[int, int] | None, [None, [1, 2]], [[1], [1, 2, 3]]),
+    (dict[str, float], [{'a': 1}], [{'a': 'b'}, {1: 1.0}, []]),
+    (Literal['a', 'b'], ['a'], ['c']), (Any, [None, 'x', 3], [])])
+def test_values_fit_the_types_that_settings_have(kind, good, bad):
+    assert all(fits(kind, value) for value in good)
+    assert not any(fits(kind, value) for value in bad)
+    assert in_words(kind)
+
+
+@pytest.mark.parametrize(('value', 'words'), [
+    ('1e-5', 'write 1.0e-05'), ('2.5e-4', 'write 0.00025'), ('ten', ''), (3, '')])
+def test_numbers_that_yaml_takes_for_texts_get_a_hint(value, words):
+    assert hint(value).endswith(words) and bool(hint(value)) == bool(words)

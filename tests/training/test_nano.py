@@ -13,6 +13,7 @@ from ipt_training.nano import Build, STAGES
 from ipt_training.recipe import load_recipe, RecipeError, RECIPES
 from ipt_training.train import main
 import pytest
+from safetensors.torch import load_file, save_file
 import yaml
 
 OPTIMIZER = {'learning_rate': 1e-3, 'warmup_steps': 1}
@@ -54,9 +55,10 @@ def test_all_stages_end_in_a_checkpoint_that_loads(built):
 @pytest.mark.slow
 def test_a_finished_recipe_trains_nothing_again(built, capsys):
     recipe, checkpoint = built
-    before = (checkpoint / 'ema.safetensors').read_bytes()
+    kept = sorted(checkpoint.glob('*.safetensors'))
+    before = [path.read_bytes() for path in kept]
     Build(load_recipe(recipe)).run(list(STAGES[1:]))
-    assert (checkpoint / 'ema.safetensors').read_bytes() == before
+    assert len(kept) == 2 and [path.read_bytes() for path in kept] == before
 
 
 def go_on(built, folder, stages):
@@ -85,6 +87,19 @@ def test_training_goes_on_from_a_checkpoint_alone(built, tmp_path):
 def test_a_checkpoint_can_get_another_decoder_with_the_latents_that_it_knows(built, tmp_path):
     old, new = go_on(built, tmp_path, 'decoder,mixed')
     assert same_vae_parts(old, new) == {'encoder': True, 'decoder': False}
+
+
+@pytest.mark.slow
+def test_a_decoder_for_other_latents_is_refused(built, tmp_path, capsys):
+    recipe, checkpoint = built
+    work = tmp_path / 'work'
+    work.mkdir()
+    saved = load_file(load_recipe(recipe).work_dir / 'decoder.safetensors')
+    save_file({name: value + 1 for name, value in saved.items()}, work / 'decoder.safetensors')
+    arguments = ['--recipe', str(recipe), '--work-dir', str(work), '--stages', 'mixed',
+                 '--start', str(checkpoint), '--data', str(load_recipe(recipe).work_dir / 'data')]
+    assert main(arguments) == 1
+    assert 'was trained for the latents of another checkpoint' in capsys.readouterr().err
 
 
 def same_vae_parts(one, other):
@@ -133,6 +148,11 @@ def test_a_broken_recipe_is_named(tmp_path):
     path = tmp_path / 'bad.yaml'
     path.write_text('name: [')
     with pytest.raises(RecipeError, match='not valid YAML'):
+        load_recipe(path)
+    values = yaml.safe_load((RECIPES / 'nano.yaml').read_text())
+    del values['decoder']
+    path.write_text(yaml.safe_dump(values))
+    with pytest.raises(RecipeError, match="no section 'decoder'"):
         load_recipe(path)
     values = yaml.safe_load((RECIPES / 'nano.yaml').read_text())
     values['answers']['stepz'] = 3

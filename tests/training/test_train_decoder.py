@@ -3,6 +3,7 @@
 
 from ipt_ros.bagel import Vae
 from ipt_ros.bagel.config import VaeConfig
+from ipt_training import train_decoder as train_decoder_module
 from ipt_training.optimizers import OptimizerSettings
 from ipt_training.train_decoder import reached, train_decoder
 import numpy as np
@@ -12,11 +13,11 @@ import torch
 CONFIG = VaeConfig(ch=8, ch_mult=(1, 2), num_res_blocks=1, z_channels=4, norm_groups=4)
 
 
-def trained(folder, groups, steps, noise=0.3):
-    torch.manual_seed(0)
-    vae = Vae(CONFIG)
-    train_decoder(vae, groups, steps=steps, batch_size=2, noise=noise, folder=folder, seed=0,
-                  settings=OptimizerSettings(learning_rate=1e-2, warmup_steps=1))
+def trained(folder, groups, steps, weights=0, dtype=torch.float32):
+    torch.manual_seed(weights)
+    vae = Vae(CONFIG).to(dtype)
+    train_decoder(vae, groups, steps=steps, batch_size=2, noise=0.3, folder=folder, seed=0,
+                  settings=OptimizerSettings(learning_rate=1e-2, warmup_steps=1, ema=0.5))
     return vae
 
 
@@ -39,9 +40,15 @@ def test_latents_stay_as_they_are(groups, tmp_path):
 def test_a_stopped_run_goes_on_with_the_same_pictures_and_noise(groups, tmp_path):
     whole = trained(tmp_path / 'whole', groups, 4)
     trained(tmp_path / 'parts', groups, 2)
-    parts = trained(tmp_path / 'parts', groups, 4)
+    parts = trained(tmp_path / 'parts', groups, 4, weights=1)  # those of the state count
     for one, other in zip(whole.parameters(), parts.parameters(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_weights_that_come_in_bfloat16_are_trained_in_float32(groups, tmp_path, monkeypatch):
+    monkeypatch.setattr(train_decoder_module, 'fast_dtype', lambda device: torch.float32)
+    vae = trained(tmp_path, groups, 2, dtype=torch.bfloat16)
+    assert {value.dtype for value in vae.parameters()} == {torch.float32}
 
 
 def test_black_is_learned_to_be_exactly_black(tmp_path):

@@ -38,7 +38,7 @@ def compare(first: Side, second: Side, measures: Sequence[str] = tuple(MEASURES)
     many questions only one side got right, and ``p`` of McNemar's exact test. For images that
     both imagined, ``images`` has the mean difference of each of ``measures``, and that of object
     recall, with intervals; above 0 the second is better. Raises EvaluationError where no question
-    is shared.
+    is shared, and where none of those shared has a known answer.
     """
     shared = [key for key in first.records if key in second.records]
     if not shared:
@@ -88,12 +88,15 @@ def _images(first: Sequence[Record], second: Sequence[Record], measures: Sequenc
     return report
 
 
-def compare_folders(first: Path, second: Path, modes: tuple[str, str] | None = None) -> dict:
+def compare_folders(first: Path, second: Path, modes: tuple[str, str] | None = None,
+                    left_out: dict[str, str] | None = None) -> dict:
     """
     Compare two results folders: {task: {mode: `compare`'s answer and the p adjusted by Holm}}.
 
     ``modes`` compares one mode of the first with another of the second ('answer', 'imagine').
-    Raises EvaluationError where there is nothing in common.
+    What cannot be compared is not in the answer; ``left_out``, if given, gets the reason by task
+    and mode ('mvc imagine'). Raises EvaluationError where there is nothing in common, where
+    nothing can be compared, and for damaged records.
     """
     folders = [RecordFolder.of(folder) for folder in (first, second)]
     weights = [read_json(folder / RUN)['settings']['fingerprint'] for folder in (first, second)]
@@ -111,14 +114,23 @@ def compare_folders(first: Path, second: Path, modes: tuple[str, str] | None = N
             f"'{first}' and '{second}' have no task and mode in common: the first has "
             f'{_listed(there[0])}; the second {_listed(there[1])}')
     report: dict[str, dict] = {}
+    reasons: dict[str, str] = {}
     found = []
     for task, mode_a, mode_b in rows:
         name = mode_a if mode_a == mode_b else f'{mode_a} : {mode_b}'
-        result = compare(Side(f"'{first}' {mode_a}", folders[0].read(task, mode_a)),
-                         Side(f"'{second}' {mode_b}", folders[1].read(task, mode_b)),
-                         measures)
+        sides = (Side(f"'{first}' {mode_a}", folders[0].read(task, mode_a)),
+                 Side(f"'{second}' {mode_b}", folders[1].read(task, mode_b)))
+        try:
+            result = compare(*sides, measures)
+        except EvaluationError as error:  # must not take the other tasks with it
+            reasons[f'{task} {name}'] = str(error)
+            continue
         report.setdefault(task, {})[name] = result
         found.append(result)
+    if not found:
+        raise EvaluationError('nothing can be compared\n' + '\n'.join(_lines(reasons)))
+    if left_out is not None:
+        left_out.update(reasons)
     for result, p in zip(found, holm([result['p'] for result in found])):
         result['p_holm'] = p
     return report
@@ -150,8 +162,13 @@ def _listed(pairs: set[tuple[str, str]]) -> str:
     return ', '.join(' '.join(pair) for pair in sorted(pairs)) or 'no records'
 
 
+def _lines(left_out: dict[str, str]) -> list[str]:
+    return [f'left out: {name}: {reason}' for name, reason in left_out.items()]
+
+
 def _is_results(path: Path) -> bool:
-    return (path / RUN).is_file()
+    # The work_dir of ipt train has a file of this name, too.
+    return (path / RUN).is_file() and 'records' in read_json(path / RUN)
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -177,14 +194,18 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         folders = [_evaluated(parser, options, given, options.out / name)
                    for given, name in ((options.first, 'a'), (options.second, 'b'))]
-        report = compare_folders(*folders, pair)
+        left_out: dict[str, str] = {}
+        report = compare_folders(*folders, pair, left_out)
         options.out.mkdir(parents=True, exist_ok=True)
         write_json(options.out / RESULT, {
-            'a': options.first, 'b': options.second, 'tasks': report})
+            'a': options.first, 'b': options.second, 'tasks': report,
+            'left_out': left_out})
     except (BagelError, StoreError, SpatialError, EvaluationError) as error:
         parser.exit(1, f'ipt compare: {error}\n')
     print(f'A: {options.first}\nB: {options.second}\n')
     print(table(report))
+    if left_out:
+        print('', *_lines(left_out), sep='\n')
     print(f'\nwrote {options.out / RESULT}')
     return 0
 

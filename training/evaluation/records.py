@@ -91,7 +91,13 @@ class RecordFolder:
     @classmethod
     def of(cls, out: Path) -> 'RecordFolder':
         """Return the records of the last run into ``out``. Raises EvaluationError."""
-        return cls(out / str(read_json(out / RUN)['records']))
+        run = read_json(out / RUN)
+        if 'records' not in run:
+            raise EvaluationError(
+                f"'{out / RUN}' has no 'records'; expected the file of this name that ipt "
+                'evaluate writes (ipt train writes one, too): give a folder that ipt evaluate '
+                'wrote')
+        return cls(out / str(run['records']))
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the (task, mode) pairs that there are records of."""

@@ -27,6 +27,7 @@ from .records import (
     Record,
     RecordFolder,
     RESULTS,
+    RUN,
 )
 from .sources import DataSource, SceneSource
 from .summary import summarise
@@ -103,11 +104,18 @@ def evaluate(plan: Plan, out: Path, scenes: Path | None = None) -> dict:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     model = Bagel.from_checkpoint(
         plan.checkpoint, device=device, dtype=plan.dtype and DTYPES[plan.dtype])
+    before = read_json(out / RUN) if (out / RUN).exists() else {}
     folder = RecordFolder.opened(out, plan.settings(device))
+    # Of the same run, what other tasks left out still holds, as do their results.
+    same = before.get('records') == folder.path.name
+    left_out = before.get('left_out', {}) if same else {}
     results = read_json(out / RESULTS) if (out / RESULTS).exists() else {}
     source = _source(plan, scenes or out)
     for task in plan.tasks:
         examples = source.examples(task, plan.n)
+        left_out[task] = dict(source.skipped.most_common())
+        write_json(out / RUN, read_json(out / RUN) | {'left_out': left_out})
+        _say_left_out(task, left_out[task])
         judges = [Judge(model, reference) for reference in source.references(task, examples)]
         for mode in plan.modes:
             records = _records(plan, model, folder, task, mode, examples, judges)
@@ -124,6 +132,15 @@ def _source(plan: Plan, scenes: Path) -> SceneSource | DataSource:
     if plan.data is None:
         return SceneSource(plan.seed, scenes, plan.workers, plan.reference, plan.reference_size)
     return DataSource(plan.data, plan.seed, plan.reference, plan.reference_size, plan.split)
+
+
+def _say_left_out(task: str, reasons: dict[str, int]) -> None:
+    """Print how many examples were left out, by reason; notes, which cost none, as they are."""
+    for reason, number in reasons.items():
+        if reason.startswith('note:'):
+            tqdm.write(f'{task}: {reason} ({number} x)')
+        else:
+            tqdm.write(f'{task}: left out: {number} x {reason}')
 
 
 def _records(plan: Plan, model: Bagel, folder: RecordFolder, task: str, mode: str,

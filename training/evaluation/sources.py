@@ -44,6 +44,8 @@ class SceneSource:
         self._workers = workers
         self._reference = reference
         self._reference_size = reference_size
+        # Others are made for those that cannot be; the folder's dataset.json says why.
+        self.skipped: Counter = Counter()
 
     def examples(self, task: str, n: int) -> list[Example]:
         """Return the first ``n`` examples of the seed. Raises StoreError if there are fewer."""
@@ -74,7 +76,7 @@ class DataSource:
 
     Of a data set with splits, ``split`` is read. Where there are more than wanted, ``n`` of them
     are drawn by the seed. Without a ``reference`` each half of the examples serves as the other
-    half's.
+    half's. ``skipped`` counts by reason what the last look for examples left out.
     """
 
     def __init__(self, path: Path, seed: int, reference: Path | None, reference_size: int,
@@ -92,8 +94,7 @@ class DataSource:
         # Reservoir sampling (Vitter 1985, algorithm R): all equally likely, few in memory.
         rng = np.random.default_rng(self._seed)
         kept: list[tuple[int, Example]] = []
-        questions = (example for example in self._questions(task) if example.task == task)
-        for index, example in enumerate(questions):
+        for index, example in enumerate(self._questions(task)):
             if index < n:
                 kept.append((index, example))
                 continue
@@ -113,9 +114,11 @@ class DataSource:
         halves = [Reference(examples[1::2]), Reference(examples[::2])]
         return [halves[index % 2] for index in range(len(examples))]
 
-    def _questions(self, task: str | None = None) -> Iterator[Example]:
+    def _questions(self, task: str) -> Iterator[Example]:
         for example in read_examples(
                 self._path, self._seed, self.skipped, task, self._split):
+            if example.task != task:
+                continue
             asked = [question for question in example.questions if can_judge(question)]
             if not asked and example.target is not None:
                 asked = example.questions
@@ -129,8 +132,9 @@ class DataSource:
 
 def data_tasks(path: Path, seed: int, split: str = 'test') -> list[str]:
     """Return the tasks that data have questions of. Raises StoreError for none."""
-    if _is_store(path):
-        return sorted({shard.parent.name for shard in shard_paths(path, split=split)})
+    store = _store(path)
+    if store is not None:
+        return sorted({shard.parent.name for shard in shard_paths(*store, split)})
     skipped: Counter = Counter()
     found = sorted({example.task for example in read_examples(path, seed, skipped)})
     if not found:
@@ -144,19 +148,23 @@ def read_examples(path: Path, seed: int, skipped: Counter, task: str | None = No
     Read examples from whatever there is at ``path``; ``skipped`` counts what could not be read.
 
     Raises StoreError where there is nothing to read. ``task`` saves reading other tasks, where the
-    layout tells them apart by folder; ``split`` chooses among ours that have splits.
+    layout tells them apart by folder; ``split`` chooses among ours that have splits, be it the
+    folder of a data set or that of one task in it.
     """
     if not path.exists():
         raise StoreError(f"'{path}' does not exist; give a folder of parquet files, a parquet "
                          'file, or a bag')
     if is_bag(path):
         yield from _from_bag(path, seed, skipped, task)
-    elif _is_store(path):
-        present = sorted(p.parent.name for p in path.glob('*/*.parquet'))
-        if task is None or task in present:
-            yield from load_examples(path, task, dense=True, split=split)
-    else:
+        return
+    store = _store(path)
+    if store is None:
         yield from load_published(path, skipped=skipped)
+        return
+    folder, only = store
+    present = {shard.parent.name for shard in shard_paths(folder, only)}
+    if task is None or task in present:
+        yield from load_examples(folder, task or only, dense=True, split=split)
 
 
 def is_bag(path: Path) -> bool:
@@ -174,13 +182,38 @@ def _from_bag(path: Path, seed: int, skipped: Counter, task: str | None) -> Iter
         raise StoreError(str(error)) from error
 
 
-def _is_store(path: Path) -> bool:
-    """Tell a folder of ours (a sub-folder a task, with a metadata column) from published files."""
-    first = next(iter(sorted(path.glob('*/*.parquet'))), None) if path.is_dir() else None
-    if first is None:
-        return False
+def _store(path: Path) -> tuple[Path, str | None] | None:
+    """
+    Return the folder of a data set of ours and the task in it (None: all); None for others.
+
+    What is in the files decides, as in training. Ours would pass for published training rows,
+    but their splits, sub-tasks and truth would be lost. So a file of ours alone, or folders that
+    are neither a data set nor a task of one, raise StoreError.
+    """
+    # The second pattern follows links to folders, as the reader of our data does.
+    files = [path] if path.is_file() else sorted(
+        {*path.rglob('*.parquet'), *path.glob('*/*.parquet')})
+    files = [file for file in files
+             if not any(part.startswith('.') for part in file.relative_to(path).parts)]
+    ours = next(filter(_is_ours, files), None)
+    if ours is None:
+        return None
+    depths = {len(file.relative_to(path).parts) for file in files}
+    if depths == {2}:
+        return path, None
+    whole = ours.absolute()
+    if depths == {1}:
+        return whole.parent.parent, whole.parent.name
+    what = 'is one file' if path.is_file() else f"has, with '{ours}', a part"
+    raise StoreError(
+        f"'{path}' {what} of a data set of ipt dataset build; give the folder of that data set, "
+        f"'{whole.parent.parent}', with --tasks {whole.parent.name} and the --split that you want")
+
+
+def _is_ours(file: Path) -> bool:
+    """Tell a file of ours, with columns for metadata and per-pixel truth, from published ones."""
     try:
-        return {'metadata', 'class_list'} <= set(pq.read_schema(first).names)
+        return {'metadata', 'class_list'} <= set(pq.read_schema(file).names)
     except (pa.ArrowException, OSError):
         return False  # the loader says what is wrong with it
 

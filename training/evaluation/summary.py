@@ -69,7 +69,8 @@ def calibrations(records: Sequence[Record]) -> dict[str, dict]:
     """
     Return the calibration of every confidence that there is.
 
-    ``probability``: the model's belief in its first answer. With several samples a question also
+    ``probability``: the model's belief in its first answer, or in the likeliest choice where it
+    gave no letter, which is wrong all the same. With several samples a question also
     ``agreement``, the share of them that gave the commonest answer, ``mean_probability``, the
     belief averaged over them in its likeliest choice, and ``image_agreement``, how alike their
     images are (`ipt_ros.spatial.imagined.agreement`). Each is held against the answer that it is
@@ -79,13 +80,15 @@ def calibrations(records: Sequence[Record]) -> dict[str, dict]:
     for record in records:
         truth, samples = record['truth'], record['samples']
         beliefs = [sample['probabilities'] for sample in samples]
-        first.append(_belief(record['letter'], beliefs[0], truth))
+        hit = record['letter'] == truth
+        first.append((_belief(record['letter'], beliefs[0]), hit))
         if len(samples) > 1:
             letter, share = vote([sample['letter'] for sample in samples], beliefs)
             voted.append((share, letter == truth))
-            averaged.append(_belief('', np.mean(beliefs, axis=0), truth))
+            mean = np.mean(beliefs, axis=0)
+            averaged.append((_belief('', mean), LETTERS[int(np.argmax(mean))] == truth))
         if record['agreement'] is not None:
-            alike.append((record['agreement'], record['letter'] == truth))
+            alike.append((record['agreement'], hit))
     kinds = {'probability': first, 'agreement': voted, 'mean_probability': averaged,
              'image_agreement': alike}
     return {name: calibration(*zip(*pairs)) for name, pairs in kinds.items() if pairs}
@@ -136,10 +139,9 @@ def _predictors(records: Sequence[Record]) -> list[str]:
     return list(dict.fromkeys(name for record in records for name in record['scores']))
 
 
-def _belief(letter: str, probabilities: Sequence[float], truth: str) -> tuple[float, bool]:
-    """Return the probability of a letter ('' for the likeliest one) and whether it is right."""
-    index = LETTERS.index(letter) if letter else int(np.argmax(probabilities))
-    return float(probabilities[index]), LETTERS[index] == truth
+def _belief(letter: str, probabilities: Sequence[float]) -> float:
+    """Return the probability of a letter ('' for the likeliest one)."""
+    return float(probabilities[LETTERS.index(letter)] if letter else np.max(probabilities))
 
 
 def _voted(records: Sequence[Record]) -> dict:

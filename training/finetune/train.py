@@ -2,7 +2,7 @@
 """A fine-tuning run from recipe to checkpoint folder, resumed where it was stopped."""
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, ExitStack, nullcontext
 import errno
 import json
 from pathlib import Path
@@ -30,6 +30,7 @@ from ipt_training.finetune.trainee import (
     prepare,
     Trainee,
 )
+from ipt_training.locking import only_one
 from ipt_training.peak import device_peak
 from ipt_training.store import write_json
 from safetensors import SafetensorError
@@ -45,15 +46,19 @@ def finetune(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print)
 
     Processes that torchrun started share the work; each calls this.
 
-    Raises FinetuneError, StoreError for broken data, BagelError for a broken checkpoint, and
-    TrainingDivergedError for a loss that is no number. The last saved state is kept in any case.
+    Raises FinetuneError, StoreError for broken data or a folder in use, BagelError for a broken
+    checkpoint, and TrainingDivergedError for a loss that is no number. The last saved state is
+    kept in any case.
     """
     work, folder = Path(recipe.work_dir), Path(recipe.checkpoint)
-    with clear_words(recipe), join_processes(device, recipe.parallel) as processes:
+    with clear_words(recipe), join_processes(device, recipe.parallel) as processes, \
+            ExitStack() as held:
         tell = say if processes.lead else _silent
         dtype = training_dtype(recipe, processes.device)
         with processes.agreed():
             check_shared(recipe, processes)
+            if processes.lead:  # two runs in one folder would write over each other's states
+                held.enter_context(only_one(work))
             start = find(recipe.start)
             check_start(start, recipe)
             model = load_part(start, dtype, processes)
@@ -61,9 +66,6 @@ def finetune(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print)
             model.config = checkpoint_config(model.config, recipe.format)
             config = training_config(model.config, recipe.format)
         state = SavedState(work / STATE, processes)
-        with processes.agreed():
-            if processes.lead:
-                work.mkdir(parents=True, exist_ok=True)
         index = shared_index(
             work / INDEX, Reading(rows, recipe, config, model.tokenizer), processes)
         with processes.agreed():

@@ -52,6 +52,12 @@ def test_a_folder_without_results_is_named(tmp_path):
         RecordFolder.of(tmp_path)
 
 
+def test_a_folder_that_ipt_train_wrote_is_no_results_folder(tmp_path):
+    (tmp_path / 'run.json').write_text('{"recipe": {}}')
+    with pytest.raises(EvaluationError, match="run.json' has no 'records'.*ipt evaluate wrote"):
+        RecordFolder.of(tmp_path)
+
+
 def test_pictures_come_back_in_order(tmp_path):
     images = {name: np.full((2, 3, 3), value, np.uint8)
               for value, name in enumerate(['truth', 'imagined', 'input1', 'input0'])}

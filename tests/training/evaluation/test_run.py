@@ -276,6 +276,38 @@ def test_examples_without_a_known_answer_still_show_what_is_imagined(
         compare.compare_folders(tmp_path / 'out', tmp_path / 'out')
 
 
+def test_what_was_left_out_is_said_and_kept(run, imagines, tmp_path, example, data, capsys):
+    request = Question('Generate the map.', metadata={'truth': 'Here it is.'})
+    silent = [replace(example(number), questions=[request], target=None) for number in (7, 8)]
+    save_shard(data / 'mvc' / '00000.parquet', [example(0, 'A'), *silent])
+    save_shard(data / 'pet' / '00000.parquet', [replace(example(1, 'A'), task='pet')])
+    assert run('--modes', 'answer')['mvc']['answer']['n'] == 1
+    reason = 'no known answer, and no true image'
+    said = capsys.readouterr().out
+    assert f'mvc: left out: 2 x {reason}' in said and 'pet: left out' not in said
+    kept = {'mvc': {reason: 2}, 'pet': {}}
+    assert json.loads((tmp_path / 'out' / 'run.json').read_text())['left_out'] == kept
+    # The next mode of one task leaves what is known of the other; another run starts afresh.
+    run('--modes', 'oracle', '--tasks', 'pet')
+    assert json.loads((tmp_path / 'out' / 'run.json').read_text())['left_out'] == kept
+    assert 'chance' in report.page(tmp_path / 'out')
+    run('--modes', 'answer', '--tasks', 'pet', '--seed', '7')
+    assert json.loads((tmp_path / 'out' / 'run.json').read_text())['left_out'] == {'pet': {}}
+
+
+def test_notes_of_recordings_are_said_as_what_they_are(
+        run, imagines, data, example, monkeypatch, capsys):
+    def read_examples(path, seed, skipped, *_):
+        skipped.update({'mvc: no depth in a segment': 3, 'note: floor not measured': 1})
+        yield example(0, 'A')
+
+    monkeypatch.setattr(sources, 'read_examples', read_examples)
+    run('--modes', 'answer')
+    said = capsys.readouterr().out
+    assert 'mvc: left out: 3 x mvc: no depth in a segment' in said
+    assert 'mvc: note: floor not measured (1 x)' in said
+
+
 def test_a_report_of_nothing_says_what_to_do(tmp_path, capsys):
     with pytest.raises(SystemExit) as stop:
         report.main([str(tmp_path)])

@@ -62,6 +62,59 @@ def test_all_examples_come_in_order_with_their_truth(ours, example):
     assert data_tasks(ours, 0) == ['mvc']
 
 
+@pytest.fixture
+def split(tmp_path, example):
+    """Return a folder of our own layout with two tasks and two splits."""
+    folder = tmp_path / 'split'
+    for name, numbers in (('train', range(4)), ('test', range(4, 7))):
+        save_shard(folder / 'mvc' / f'{name}-00000.parquet', [example(k) for k in numbers])
+        save_shard(folder / 'pet' / f'{name}-00000.parquet',
+                   [replace(example(k), task='pet') for k in numbers])
+    return folder
+
+
+def test_the_folder_of_a_task_gives_what_the_data_set_gives(split, monkeypatch):
+    monkeypatch.chdir(split / 'mvc')
+    whole = source(split).examples('mvc', 10)
+    assert [one.metadata['scene'] for one in whole] == [4, 5, 6]
+    for path in (split / 'mvc', Path('.')):
+        found = source(path).examples('mvc', 10)
+        assert [one.metadata for one in found] == [one.metadata for one in whole]
+        assert [one.questions for one in found] == [one.questions for one in whole]
+        assert [one.variant for one in found] == [one.variant for one in whole]
+        assert all(len(one.dense) == 2 for one in found)
+        assert data_tasks(path, 0) == ['mvc']
+        train = DataSource(path, 0, None, 300, 'train').examples('mvc', 10)
+        assert [one.metadata['scene'] for one in train] == [0, 1, 2, 3]
+    with pytest.raises(StoreError, match="no question of task 'pet'"):
+        source(split / 'mvc').examples('pet', 10)
+    with pytest.raises(StoreError, match="no split 'other'"):
+        data_tasks(split / 'mvc', 0, 'other')
+
+
+def test_the_folder_of_a_task_serves_as_reference(split):
+    # Judged by training examples, as with the whole data set.
+    examples = source(split).examples('mvc', 2)
+    means = [source(split, reference=path).references('mvc', examples)[0].predictions(
+        examples[0], 0)['mean_image'] for path in (split, split / 'mvc')]
+    assert np.array_equal(*means)
+
+
+def test_parts_of_our_data_that_would_lose_their_split_are_refused(split, published):
+    hint = f"folder of that data set, '{split}', with --tasks mvc"
+    for path in (split / 'mvc' / 'test-00000.parquet', split.parent):
+        with pytest.raises(StoreError, match=hint):
+            source(path).examples('mvc', 10)
+        with pytest.raises(StoreError, match=hint):
+            data_tasks(path, 0)
+
+
+def test_task_folders_may_be_links(ours, tmp_path):
+    (tmp_path / 'links').mkdir()
+    (tmp_path / 'links' / 'mvc').symlink_to(ours / 'mvc')
+    assert all(one.dense for one in source(tmp_path / 'links').examples('mvc', 3))
+
+
 def test_a_part_is_drawn_by_the_seed_and_stays_in_order(ours):
     drawn = [[one.metadata['scene'] for one in source(ours, seed).examples('mvc', 5)]
              for seed in (1, 1, 2)]
@@ -115,6 +168,10 @@ def test_questions_that_cannot_be_judged_are_left_out_and_counted(
     # The question that can be judged, wherever it stands; the request where there is no other.
     assert [e.questions for e in found] == [one.questions, one.questions, [request]]
     assert data.skipped == {'no known answer, and no true image': 2}
+    # What another task lacks is not left out of this one.
+    monkeypatch.setattr(sources, 'read_examples', lambda *_: iter(
+        [one, replace(silent, task='pet', target=None)]))
+    assert len(data.examples('mvc', 10)) == 1 and not data.skipped
 
 
 def test_data_without_a_question_of_the_task_say_so(ours, tmp_path):

@@ -40,6 +40,15 @@ def test_confidence_is_that_of_the_answer_given():
     assert found['probability']['accuracy'] == 1
 
 
+def test_a_reply_without_a_letter_is_wrong_in_the_calibration_as_well():
+    # 0.8 in A, which is the truth, but it was not said.
+    found = summarise([record(), record(''), record('', agreement=0.9)])
+    kinds = found['calibration']
+    assert kinds['probability']['accuracy'] == found['accuracy'] == pytest.approx(1 / 3)
+    assert kinds['probability']['confidence'] == pytest.approx(0.8)
+    assert kinds['image_agreement']['accuracy'] == 0
+
+
 def test_votes_and_their_agreement_over_several_imaginations():
     samples = [{'letter': letter, 'probabilities': belief} for letter, belief in (
         ('B', [0.4, 0.6]), ('A', [0.9, 0.1]), ('A', [0.8, 0.2]))]

@@ -43,7 +43,14 @@ def test_the_nano_recipe_is_complete():
     ({'packing': {'batch_samples': 5}}, 'batch_samples is 5; so many samples .* do not always'),
     ({'dropout': {'text': 1.5}}, 'dropout.text is 1.5'),
     ({'data': {'bad_rows': 'eat'}}, "bad_rows is 'eat'; give one of stop, skip"),
-    ({'stepz': 3}, 'unknown settings .*stepz')])
+    ({'stepz': 3}, 'unknown settings .*stepz'),
+    ({'steps': True}, 'steps is True; give a whole number'),
+    ({'save_seconds': '10m'}, "save_seconds is '10m'; give a number$"),
+    ({'data': {'paths': '/data/rooms'}}, "paths is '/data/rooms'; give a list, each a text"),
+    ({'optimizer': {'learning_rate': '1e-5'}}, "learning_rate is '1e-5'.* write 1.0e-05"),
+    ({'optimizer': {'betas': [0.9]}}, 'betas is .0.9.; give a list, each a number'),
+    ({'optimizer': {'clip': 0}}, 'optimizer.clip is 0; give'),
+    ({'optimizer': {'ema': 1.0}}, 'optimizer.ema is 1.0; give')])
 def test_senseless_settings_are_refused_by_name(changes, words):
     with pytest.raises(RecipeError, match=words):
         load_finetune_recipe(RECIPES / 'finetune_nano.yaml', changes)

@@ -24,6 +24,7 @@ from ipt_training.finetune.state import SavedState
 from ipt_training.finetune.steps import accumulated_losses
 from ipt_training.finetune.train import finetune, make_plan
 from ipt_training.finetune.trainee import computed_twice, prepare, Trainee
+from ipt_training.locking import only_one
 from ipt_training.loop import TrainingDivergedError
 from ipt_training.store import save_shard, StoreError
 import pytest
@@ -349,3 +350,11 @@ def test_speed_is_logged_beside_the_losses(undisturbed):
     assert all(value > 0 for name in ('tokens_per_s', 'mfu')
                for value in scalars[f'speed/{name}'].values())
     assert json.loads((Path(undisturbed.work_dir) / 'run.json').read_text())['accumulate'] == 1
+
+
+def test_a_second_run_in_the_folder_of_one_that_works_is_refused(make_recipe):
+    recipe = make_recipe()
+    work = Path(recipe.work_dir)
+    with only_one(work), pytest.raises(StoreError, match='another process works in'):
+        finetune(recipe, 'cpu')
+    assert [path.name for path in work.iterdir()] == ['.lock']
