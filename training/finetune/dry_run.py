@@ -37,7 +37,7 @@ def dry_run(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print) 
     plan = make_plan(index, rows, recipe)
     say(describe_plan(index, plan, recipe))
     if len(rows) > _ROWS:
-        say(f'(all of this as if the first {_ROWS} of {len(rows)} rows were all)')
+        say(f'(all of this as if {_ROWS} of {len(rows)} rows, from all over them, were all)')
     # Names and shapes alone: a model of any size fits.
     with torch.device('meta'):
         model = Bagel(base, tokenizer)

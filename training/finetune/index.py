@@ -7,7 +7,7 @@ not in its third night.
 """
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 import hashlib
 import json
@@ -30,6 +30,7 @@ from ipt_training.store import write_json
 from tqdm import tqdm
 
 _VERSION = 1  # of the file's content
+_BLOCKS = 8  # in which a part of the rows is read
 
 
 @dataclass(frozen=True)
@@ -134,14 +135,29 @@ def join(parts: Iterable[Index], mark: str) -> Index:
 
 def make_index(reading: Reading, limit: int | None = None) -> Index:
     """
-    Read every row once, the first ``limit`` at most.
+    Read every row once, or ``limit`` of them from all over the data.
 
     Raises BadRowError for the first bad row unless the recipe skips them, and FinetuneError where
     a kind of sample has nothing left to learn from.
     """
-    index = read_rows(reading, range(len(reading.rows))[:limit])
+    index = read_rows(reading, spread_rows(len(reading.rows), limit))
     check_complete(index, reading)
     return index
+
+
+def spread_rows(count: int, limit: int | None) -> Sequence[int]:
+    """
+    Return the numbers of at most ``limit`` of ``count`` rows, in order.
+
+    Files come task by task and kind by kind, so the first rows alone would not show all of them.
+    Neighbours are read together, so it is blocks that are spread.
+    """
+    if limit is None or count <= limit:
+        return range(count)
+    blocks = min(_BLOCKS, limit)
+    size = limit // blocks
+    starts = [(count - size) * block // max(1, blocks - 1) for block in range(blocks)]
+    return sorted({start + step for start in starts for step in range(size)})
 
 
 def check_complete(index: Index, reading: Reading) -> None:
@@ -154,7 +170,7 @@ def check_complete(index: Index, reading: Reading) -> None:
                 f'{dict(index.skipped)}')
 
 
-def read_rows(reading: Reading, numbers: range) -> Index:
+def read_rows(reading: Reading, numbers: Sequence[int]) -> Index:
     """Return the samples of some rows. Raises BadRowError unless the recipe skips bad rows."""
     rows, recipe, config = reading.rows, reading.recipe, reading.config
     units: list[Unit] = []

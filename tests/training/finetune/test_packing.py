@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from ipt_training.finetune.bins import best_fit, fill_bins
 from ipt_training.finetune.errors import FinetuneError
-from ipt_training.finetune.index import Unit
+from ipt_training.finetune.index import spread_rows, Unit
 from ipt_training.finetune.plan import Plan
 import numpy as np
 import pytest
@@ -19,6 +19,17 @@ def test_every_item_is_in_one_bin_and_no_bin_is_overfull(pack, lengths):
     bins = pack(lengths, 100)
     assert sorted(i for items in bins for i in items) == list(range(len(lengths)))
     assert all(sum(lengths[i] for i in items) <= 100 for items in bins)
+
+
+@given(st.integers(0, 3000), st.integers(1, 600))
+def test_a_part_of_the_rows_is_from_all_over_them(count, limit):
+    rows = list(spread_rows(count, limit))
+    assert rows == sorted(set(rows)) and all(0 <= row < count for row in rows)
+    assert min(count, limit) - 7 <= len(rows) <= limit
+    if 8 <= limit < count:  # a stretch of a quarter is never missed
+        gaps = np.diff([-1, *rows, count])
+        assert gaps.max() <= max(count / 4, 8)
+    assert list(spread_rows(count, None)) == list(range(count))
 
 
 @given(st.lists(st.integers(1, 100), max_size=80))
