@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pieces of work: done once, in order, side by side; what a failure holds up, what is left."""
 
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 import json
+import threading
 
+from ipt_training import locking
 from ipt_training.experiment.errors import ExperimentError
 from ipt_training.experiment.pieces import Piece
 from ipt_training.experiment.progress import Pace, seconds_left, spoken
@@ -98,12 +101,24 @@ def test_the_time_of_all_goes_adds_up(piece, at_once):
     assert made.state()['finished'] and 100 <= made.state()['seconds'] < 160
 
 
-def test_a_folder_has_one_experiment_at_a_time(tmp_path):
+def test_a_folder_has_one_experiment_at_a_time(tmp_path, monkeypatch):
+    monkeypatch.setattr(locking, '_PATIENCE', 0.0)
     with only_one(tmp_path), pytest.raises(StoreError, match='another process'):
         with only_one(tmp_path):
             pass
     with only_one(tmp_path):
         pass
+
+
+def test_one_that_ends_within_seconds_is_waited_for(tmp_path):
+    with ExitStack() as held:
+        held.enter_context(only_one(tmp_path))
+        ended = threading.Event()
+        timer = threading.Timer(0.3, lambda: (ended.set(), held.close()))
+        timer.start()
+        with only_one(tmp_path):
+            assert ended.is_set()
+        timer.join()
 
 
 def test_the_time_left_goes_by_what_was_measured_and_scales_the_guesses(piece):

@@ -13,7 +13,7 @@ import time
 
 from finetune_runs import logged, saved, weights
 from ipt_ros.bagel import Bagel, Dropout, imagine, read_prompt
-from ipt_training import train_model
+from ipt_training import locking, train_model
 from ipt_training.finetune.batches import Batches
 from ipt_training.finetune.errors import FinetuneError
 from ipt_training.finetune.index import make_index, Reading
@@ -352,7 +352,8 @@ def test_speed_is_logged_beside_the_losses(undisturbed):
     assert json.loads((Path(undisturbed.work_dir) / 'run.json').read_text())['accumulate'] == 1
 
 
-def test_a_second_run_in_the_folder_of_one_that_works_is_refused(make_recipe):
+def test_a_second_run_in_the_folder_of_one_that_works_is_refused(make_recipe, monkeypatch):
+    monkeypatch.setattr(locking, '_PATIENCE', 0.0)
     recipe = make_recipe()
     work = Path(recipe.work_dir)
     with only_one(work), pytest.raises(StoreError, match='another process works in'):
