@@ -44,6 +44,9 @@ class Robot:
         self.image = self.node.create_publisher(Image, 'front/image_raw', reliable())
         self.chatter = self.node.create_publisher(String, 'chatter', reliable(100))
         self.answer = self.node.create_publisher(Answer, 'answer', latched())
+        self.clients = {
+            name: self.node.create_client(Trigger, f'/ipt/rollout_recorder/{name}')
+            for name in ('start', 'stop')}
         self.sent: list[tuple[int, int]] = []  # (number, time in ns) of each chatter
         self.stop_talking = threading.Event()
 
@@ -68,12 +71,22 @@ class Robot:
         return int(self.value(f'/ipt/{topic}: messages, dropped, lost').partition(',')[0] or 0)
 
     def call(self, name):
-        client = self.node.create_client(Trigger, f'/ipt/rollout_recorder/{name}')
-        self.until(client.service_is_ready)
-        future = client.call_async(Trigger.Request())
+        future = self.asked(name)
         self.until(future.done)
-        self.node.destroy_client(client)
         return future.result()
+
+    def asked(self, name, seconds=0.0):
+        """Ask a service, and wait so long for its reply at most; return the future of it."""
+        self.until(self.clients[name].service_is_ready)
+        future = self.clients[name].call_async(Trigger.Request())
+        began = monotonic()
+        self.until(lambda: future.done() or monotonic() - began >= seconds)
+        return future
+
+    def make_idle(self):
+        """Stop the recorder, if it records; its first reply may come before it knows of us."""
+        while not self.asked('stop', seconds=2.0).done():
+            pass
 
     def talk(self):
         """Publish numbered texts 50 times, and an image 10 times a second, until told to stop."""
@@ -202,7 +215,7 @@ def running(robot, environment, tmp_path_factory):
 @pytest.fixture
 def idle(robot, running):
     """Return (process, folder of bags) of a recorder that does not record."""
-    robot.call('stop')
+    robot.make_idle()
     return running
 
 
