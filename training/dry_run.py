@@ -14,6 +14,7 @@ from ipt_ros.bagel.flops import FlopCount
 from ipt_training.data import stack_examples, TaskData
 from ipt_training.memory import adamw_memory, GIB, saved_bytes
 from ipt_training.nano import Build, STAGES
+from ipt_training.optimizers import OptimizerSettings
 from ipt_training.recipe import Recipe
 from ipt_training.sample_sheet import draw_samples_sheet
 from ipt_training.store import class_names, load_examples, SUFFIX
@@ -136,15 +137,13 @@ def _model_stage(name: str, recipe: Recipe, config: BagelConfig, material: Mater
     # One kind of samples after another runs forwards and backwards.
     activations = max(saved_bytes(partial(narrow.loss, batch.to('meta')), parameters)
                       for batch in batches.values())
-    memory = adamw_memory(
-        parameters, average=bool(stage.optimizer.ema), activations=activations)
     tokens = sum(batch.tokens for batch in batches.values())
     count_flops = FlopCount(model)
     flops = sum(count_flops(batch).total for batch in batches.values())
-    return (f'{name}: {stage.steps} steps of {sum(stage.samples.values())} samples '
-            f'({_counted(stage.samples)}), {tokens} tokens, {flops / 1e12:.3g} TFLOP\n'
-            f'  {_parameters(parameters)}\n'
-            f'  memory: {memory}')
+    return _with_memory(
+        f'{name}: {stage.steps} steps of {sum(stage.samples.values())} samples '
+        f'({_counted(stage.samples)}), {tokens} tokens, {flops / 1e12:.3g} TFLOP',
+        stage.optimizer, parameters, activations)
 
 
 def _encoder(recipe: Recipe, config: BagelConfig, material: Material) -> str:
@@ -160,10 +159,9 @@ def _encoder(recipe: Recipe, config: BagelConfig, material: Material) -> str:
         activations = saved_bytes(
             lambda: head(encode_pixels(model, pixels), height // patch, width // patch),
             parameters)
-    memory = adamw_memory(
-        parameters, average=bool(stage.optimizer.ema), activations=activations)
-    return (f'encoder: {stage.steps} steps of {stage.batch_size} images, at most {width} x '
-            f'{height} pixels\n  {_parameters(parameters)}\n  memory: {memory}')
+    return _with_memory(
+        f'encoder: {stage.steps} steps of {stage.batch_size} images, at most {width} x {height} '
+        'pixels', stage.optimizer, parameters, activations)
 
 
 def _vae(recipe: Recipe, config: BagelConfig) -> str:
@@ -176,10 +174,9 @@ def _vae(recipe: Recipe, config: BagelConfig) -> str:
         net = Vae(config.vae).net.requires_grad_(True)
         pixels = torch.zeros(stage.batch_size, 3, stage.crop, stage.crop)
         activations = saved_bytes(reconstruct, net.parameters())
-    memory = adamw_memory(
-        net.parameters(), average=bool(stage.optimizer.ema), activations=activations)
-    return (f'vae: {stage.steps} steps of {stage.batch_size} crops, {stage.crop} pixels a side\n'
-            f'  {_parameters(list(net.parameters()))}\n  memory: {memory}')
+    return _with_memory(
+        f'vae: {stage.steps} steps of {stage.batch_size} crops, {stage.crop} pixels a side',
+        stage.optimizer, list(net.parameters()), activations)
 
 
 def _decoder(recipe: Recipe, config: BagelConfig, material: Material) -> str:
@@ -192,15 +189,21 @@ def _decoder(recipe: Recipe, config: BagelConfig, material: Material) -> str:
         latents = torch.zeros(
             stage.batch_size, config.vae.z_channels, height // side, width // side)
         activations = saved_bytes(lambda: net.decode(latents).sample, net.parameters())
-    memory = adamw_memory(
-        net.parameters(), average=bool(stage.optimizer.ema), activations=activations)
-    return (f'decoder: {stage.steps} steps of {stage.batch_size} images, at most {width} x '
-            f'{height} pixels\n  {_parameters(list(net.parameters()))}\n  memory: {memory}')
+    return _with_memory(
+        f'decoder: {stage.steps} steps of {stage.batch_size} images, at most {width} x {height} '
+        'pixels', stage.optimizer, list(net.parameters()), activations)
 
 
 def _largest(material: Material) -> tuple[int, int]:
     """Return height and width of the largest true images."""
     return max(data.targets.shape[1:3] for data in material.tasks.values())
+
+
+def _with_memory(stage: str, settings: OptimizerSettings, parameters: list[nn.Parameter],
+                 activations: int) -> str:
+    """Return what is said of a stage, and of its parameters and memory below."""
+    memory = adamw_memory(parameters, average=bool(settings.ema), activations=activations)
+    return f'{stage}\n  {_parameters(parameters)}\n  memory: {memory}'
 
 
 def _parameters(parameters: list[nn.Parameter]) -> str:

@@ -5,6 +5,8 @@ from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, Literal, Union
 
+import yaml
+
 
 def fits(kind: Any, value: Any) -> bool:
     """
@@ -54,15 +56,10 @@ def in_words(kind: Any) -> str:
 
 def hint(value: Any) -> str:
     """Return what to do about a number that YAML reads as a text; '' for all else."""
+    if not isinstance(value, str):
+        return ''
     try:
-        number = float(value) if isinstance(value, str) else None
+        number = float(value)
     except ValueError:
         return ''
-    return '' if number is None else f'; YAML takes it for a text: write {_written(number)}'
-
-
-def _written(number: float) -> str:
-    mantissa, _, exponent = f'{number!r}'.partition('e')
-    if not exponent:
-        return mantissa
-    return f'{mantissa if "." in mantissa else mantissa + ".0"}e{exponent}'
+    return f'; YAML takes it for a text: write {yaml.safe_dump(number).split()[0]}'
