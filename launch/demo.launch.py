@@ -6,12 +6,11 @@ A simulated robot with four cameras and the imagination node: the graph of `make
 """
 
 from ament_index_python.packages import get_package_share_directory
-from ipt_ros.ros.launching import given, switch
+from ipt_ros.ros.launching import node, switch
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
-from launch_ros.actions import Node
 
 # Arguments that replace a parameter of sim_params_file where they are given, and their types.
 OVERRIDES = {
@@ -69,12 +68,4 @@ def generate_launch_description():
 
 def bridge(context):
     """Describe the simulator bridge."""
-    return [Node(
-        package='ipt_ros',
-        executable='sim_bridge',
-        name='sim_bridge',
-        namespace=LaunchConfiguration('namespace'),
-        parameters=[LaunchConfiguration('sim_params_file'), *given(context, **OVERRIDES)],
-        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
-        output='screen',
-    )]
+    return [node(context, 'sim_bridge', 'sim_params_file', **OVERRIDES)]

@@ -6,11 +6,10 @@ Record what a robot sees, does and is asked as a rosbag2 bag (MCAP).
 """
 
 from ament_index_python.packages import get_package_share_directory
-from ipt_ros.ros.launching import dds_profile, given, log_level, switch
+from ipt_ros.ros.launching import dds_profile, log_level, node, switch
 from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, OpaqueFunction
-from launch.substitutions import LaunchConfiguration, PathJoinSubstitution
-from launch_ros.actions import Node
+from launch.substitutions import PathJoinSubstitution
 
 # Arguments that replace a parameter of params_file where they are given, and their types.
 OVERRIDES = {'output_dir': str, 'bag_name': str, 'compression': str, 'autostart': bool,
@@ -53,12 +52,4 @@ def generate_launch_description():
 
 def recorder(context):
     """Describe the recorder."""
-    return [Node(
-        package='ipt_ros',
-        executable='rollout_recorder',
-        name='rollout_recorder',
-        namespace=LaunchConfiguration('namespace'),
-        parameters=[LaunchConfiguration('params_file'), *given(context, **OVERRIDES)],
-        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
-        output='screen',
-    )]
+    return [node(context, 'rollout_recorder', 'params_file', **OVERRIDES)]

@@ -10,6 +10,7 @@ from launch.substitutions import (
     NotEqualsSubstitution,
     PathJoinSubstitution,
 )
+from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
 
 _PROFILES = 'FASTRTPS_DEFAULT_PROFILES_FILE'
@@ -60,3 +61,21 @@ def given(context: LaunchContext, **kinds: type) -> list[dict[str, ParameterValu
         name: ParameterValue(LaunchConfiguration(name), value_type=kind)
         for name, kind in kinds.items() if LaunchConfiguration(name).perform(context)}
     return [values] if values else []
+
+
+def node(context: LaunchContext, executable: str, params_file: str, **overrides: type) -> Node:
+    """
+    Describe one of our nodes, named as its executable, in the namespace of the launch arguments.
+
+    Its parameters are in the file that the argument ``params_file`` says; arguments named in
+    ``overrides`` replace them where they are given.
+    """
+    return Node(
+        package='ipt_ros',
+        executable=executable,
+        name=executable,
+        namespace=LaunchConfiguration('namespace'),
+        parameters=[LaunchConfiguration(params_file), *given(context, **overrides)],
+        ros_arguments=['--log-level', LaunchConfiguration('log_level')],
+        output='screen',
+    )
