@@ -8,10 +8,10 @@ import hashlib
 from pathlib import Path
 
 from ipt_ros.bagel import fast_dtype, Vae
+from ipt_ros.bagel.tensor_files import write_tensors
 from ipt_ros.spatial import Example, Question
 import numpy as np
 from safetensors import safe_open
-from safetensors.torch import save_file
 import torch
 from tqdm import tqdm
 
@@ -180,7 +180,5 @@ def add_latents(data: TaskData, vae: Vae, cache: Path | None = None, batch: int 
     data.input_latents = flat.view(*data.inputs.shape[:2], *flat.shape[1:])
     data.target_latents = latents(data.targets)
     if cache is not None:
-        cache.parent.mkdir(parents=True, exist_ok=True)
-        partial = cache.with_suffix('.partial')
-        save_file({'inputs': data.input_latents, 'targets': data.target_latents}, partial, key)
-        partial.replace(cache)
+        write_tensors(
+            cache, {'inputs': data.input_latents, 'targets': data.target_latents}, key)

@@ -30,8 +30,9 @@ class TrainingDivergedError(RuntimeError):
 class Ema:
     """An exponential moving average of trainable parameters, in float32."""
 
-    def __init__(self, module: nn.Module, decay: float):
+    def __init__(self, module: nn.Module, decay: float, ramp: bool = True):
         self.decay = decay
+        self.ramp = ramp
         self.values = {
             name: value.detach().clone().float()
             for name, value in module.named_parameters() if value.requires_grad
@@ -39,8 +40,8 @@ class Ema:
 
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
-        """Move towards the module's weights; the first steps weigh more (bias correction)."""
-        decay = min(self.decay, (1 + step) / (10 + step))
+        """Move towards the module's weights; with a ramp, the first steps weigh more."""
+        decay = min(self.decay, (1 + step) / (10 + step)) if self.ramp else self.decay
         names = list(self.values)
         parameters = dict(module.named_parameters())
         torch._foreach_lerp_(
@@ -95,7 +96,19 @@ class StateFile:
             'ema': ema.values if ema else {},
         }
         temporary = self.path.with_suffix('.tmp')
-        torch.save(state, temporary)
+        try:
+            with temporary.open('wb') as file:
+                torch.save(state, file)
+        except (OSError, RuntimeError) as error:
+            temporary.unlink(missing_ok=True)
+            # torch says what it could not do, and keeps the reason behind it.
+            reason = error if isinstance(error, OSError) else error.__context__
+            if not isinstance(reason, OSError):
+                raise
+            raise OSError(
+                reason.errno, f'the state of step {step} cannot be saved ({reason.strerror}); '
+                'the last one is kept: mend that, then give the same command again to go on',
+                str(self.path)) from error
         os.replace(temporary, self.path)
 
 
@@ -129,7 +142,7 @@ def run_stage(
     state = state or StateFile(folder / f'{name}.pt')
     optimizer = Optimizers(module, settings)
     trainable = [value for value in module.parameters() if value.requires_grad]
-    ema = Ema(module, settings.ema) if settings.ema else None
+    ema = Ema(module, settings.ema, settings.ema_ramp) if settings.ema else None
     first = state.load(module, optimizer, ema)
     save_points = set(save_points)
     log = (folder / f'{name}.jsonl' if lead else Path(os.devnull)).open('a')

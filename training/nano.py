@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ipt_ros.bagel import Bagel, BagelConfig, Tokenizer, Vae
 from ipt_ros.bagel.config import from_dict
+from ipt_ros.bagel.tensor_files import write_tensors
 from ipt_ros.spatial.prompts import (
     after_image_text,
     ANSWER_ONLY_PROMPT,
@@ -19,7 +20,7 @@ from ipt_ros.spatial.prompts import (
     THINK_PROMPT,
 )
 import numpy as np
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 import torch
 
 from .align import align_connector, tie_first_head
@@ -131,7 +132,7 @@ class Build:
             width=vit.hidden_size, patch=vit.patch_size, classes=len(classes), cell=stage.cell,
             steps=stage.steps, batch_size=stage.batch_size, settings=stage.optimizer,
             folder=self.work, seed=self.recipe.seed)
-        save_file(model.vit_model.state_dict(), self.work / 'encoder.safetensors')
+        write_tensors(self.work / 'encoder.safetensors', model.vit_model.state_dict())
 
     def make_letters(self) -> None:
         """Train the model to read choices, and give it the trained image encoder."""
@@ -175,8 +176,9 @@ class Build:
 
     def _save_vae(self, vae: Vae, stage: str) -> None:
         # As it will be shipped: these very latents are what the model has to learn.
-        save_file({k: v.bfloat16().contiguous() for k, v in vae.named_tensors().items()},
-                  self.work / f'{stage}.safetensors')
+        write_tensors(
+            self.work / f'{stage}.safetensors',
+            {k: v.bfloat16().contiguous() for k, v in vae.named_tensors().items()})
 
     def _saved_vae(self, stage: str) -> dict[str, torch.Tensor]:
         # What is trained or computed with is float32; rounding to bfloat16 eats small steps.
@@ -191,7 +193,7 @@ class Build:
         model = self.new_model()
         prepare(model)
         self._train(stage, model)
-        save_file(model.state_dict(), result)
+        write_tensors(result, model.state_dict())
 
     def _train(self, stage: str, model: Bagel) -> None:
         train_model(stage, model, self.loaded()[0], getattr(self.recipe, stage),

@@ -24,8 +24,10 @@ class OptimizerSettings:
     ``method`` is 'adamw' or 'muon'; Muon's updates are scaled to the size that AdamW's have, so
     both take the same rates. The plateau does not depend on the number of steps, so a run can be
     resumed with more of them. ``decay`` is the share of the steps in which the rate falls to zero.
-    The defaults are those of a small model from scratch; the published fine-tuning has betas
-    (0.9, 0.95) and eps 1e-15.
+    ``ema``: decay of the averaged weights that come out at the end, 0 for none. ``ema_ramp``: let
+    it begin near 0 and rise, as min(ema, (1 + step) / (10 + step)), so that random first weights
+    are soon forgotten. The defaults are those of a small model from scratch; the published
+    fine-tuning has betas (0.9, 0.95), eps 1e-15 and no ramp.
     """
 
     learning_rate: float
@@ -37,6 +39,7 @@ class OptimizerSettings:
     eps: float = 1e-8
     clip: float = 1.0
     ema: float = 0.0
+    ema_ramp: bool = True
 
     def __post_init__(self):
         if self.method not in ('adamw', 'muon'):

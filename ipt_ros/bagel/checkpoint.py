@@ -12,11 +12,9 @@ from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 import math
-import os
 from pathlib import Path
 
 from safetensors import safe_open, SafetensorError
-from safetensors.torch import save_file
 import torch
 from torch import Tensor
 
@@ -24,6 +22,7 @@ from .adapter import Adapter, Change, Merger, Shapes
 from .config import BagelConfig
 from .errors import CheckpointError
 from .source import find, Source
+from .tensor_files import write_tensors
 from .tokenizer import Tokenizer
 from .weight_files import header, listed, stamps, weight_files, WEIGHTS
 
@@ -142,9 +141,7 @@ def save(model, folder: str | Path, dtype: torch.dtype | None = None) -> None:
                                     (VAE, model.vae.named_tensors(), _to_without_loss)):
         tensors = {key: narrowed(tensor.detach().cpu(), dtype or tensor.dtype).contiguous()
                    for key, tensor in tensors.items()}
-        draft = folder / f'{name}.tmp'
-        save_file(tensors, draft, metadata={'format': 'pt'})
-        os.replace(draft, folder / name)
+        write_tensors(folder / name, tensors, {'format': 'pt'})
     model.config.save(folder)
     model.tokenizer.save(folder)
 

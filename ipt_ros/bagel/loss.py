@@ -6,11 +6,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 import torch.nn.functional as F
+from torch.utils.checkpoint import checkpoint
 
 from .decoder import GEN, UND
 from .images import normalise, patchify
 from .packed_attention import choose
 from .packing import Batch
+
+LOGITS_AT_ONCE = 2**27  # 0.5 GiB in float32: 883 tokens of a vocabulary of 152,064
 
 
 @dataclass
@@ -57,11 +60,28 @@ def compute(model, batch: Batch) -> Loss:
     zero = batch.latents.new_zeros(())
     ce_tokens, mse_values = zero.expand(0), zero.expand(0, batch.latents.shape[-1])
     if len(batch.labels):
-        logits = model.logits(hidden[UND][batch.ce_tokens])
-        ce_tokens = F.cross_entropy(logits, batch.labels, reduction='none')
+        ce_tokens = _cross_entropies(model, hidden[UND][batch.ce_tokens], batch.labels)
     if len(batch.noised):
         velocity = model.velocity({GEN: hidden[GEN][batch.noised]})
         mse_values = (velocity - (batch.noise - clean)).square()
     return Loss(ce=ce_tokens.mean() if len(ce_tokens) else zero,
                 mse=mse_values.mean() if len(mse_values) else zero,
                 ce_tokens=ce_tokens, mse_values=mse_values)
+
+
+def _cross_entropies(model, hidden: Tensor, labels: Tensor) -> Tensor:
+    """
+    Return the cross entropy of each token (C,) from its hidden state (C, dim).
+
+    The logits of long texts would be the largest tensors of a batch. Where they are more than
+    `LOGITS_AT_ONCE`, parts are computed one after another, and again on the way back.
+    """
+    def compute_part(states: Tensor, wanted: Tensor) -> Tensor:
+        return F.cross_entropy(model.logits(states), wanted, reduction='none')
+
+    rows = max(1, LOGITS_AT_ONCE // model.config.llm.vocab_size)
+    if len(labels) <= rows:
+        return compute_part(hidden, labels)
+    return torch.cat([
+        checkpoint(compute_part, *part, use_reentrant=False)
+        for part in zip(hidden.split(rows), labels.split(rows))])

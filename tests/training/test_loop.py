@@ -103,3 +103,24 @@ def test_ema_follows_slowly_and_leaves_frozen_weights_alone():
     ema.update(module, step=10_000)
     assert torch.allclose(ema.values['0.weight'], before + 0.5)
     assert not any(name.startswith('1.') for name in ema.values)
+
+
+@pytest.mark.parametrize(('ramp', 'moved'), [(True, 0.9), (False, 0.1)])
+def test_without_a_ramp_the_average_is_slow_from_the_first_step_on(ramp, moved):
+    module = nn.Linear(2, 2)
+    ema = Ema(module, 0.9, ramp)
+    before = module.weight.detach().clone()
+    with torch.no_grad():
+        module.weight += 1
+    ema.update(module, step=0)
+    assert torch.allclose(ema.values['weight'], before + moved)
+
+
+def test_a_full_disk_is_called_so_and_leaves_the_last_state(tmp_path):
+    module = train(fresh(), 3, tmp_path)
+    whole = (tmp_path / 'test.pt').read_bytes()
+    (tmp_path / 'test.tmp').symlink_to('/dev/full')
+    with pytest.raises(OSError, match='step 6 cannot be saved .No space left on device.*again'):
+        train(module, 6, tmp_path)
+    assert not (tmp_path / 'test.tmp').is_symlink()
+    assert (tmp_path / 'test.pt').read_bytes() == whole

@@ -3,7 +3,7 @@
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ipt_ros.bagel import BagelError
@@ -88,15 +88,27 @@ def _images(first: Sequence[Record], second: Sequence[Record], measures: Sequenc
     return report
 
 
-def compare_folders(first: Path, second: Path, modes: tuple[str, str] | None = None,
-                    left_out: dict[str, str] | None = None) -> dict:
+@dataclass(frozen=True)
+class Comparison:
     """
-    Compare two results folders: {task: {mode: `compare`'s answer and the p adjusted by Holm}}.
+    Two results folders side by side.
+
+    ``tasks``: {task: {mode: `compare`'s answer and the p adjusted by Holm}}. ``left_out``: why
+    what they have in common could not be compared, by task and mode ('mvc imagine').
+    """
+
+    tasks: dict[str, dict]
+    left_out: dict[str, str]
+
+
+def compare_folders(first: Path, second: Path,
+                    modes: tuple[str, str] | None = None) -> Comparison:
+    """
+    Compare two results folders.
 
     ``modes`` compares one mode of the first with another of the second ('answer', 'imagine').
-    What cannot be compared is not in the answer; ``left_out``, if given, gets the reason by task
-    and mode ('mvc imagine'). Raises EvaluationError where there is nothing in common, where
-    nothing can be compared, and for damaged records.
+    Raises EvaluationError where there is nothing in common, where nothing can be compared, and
+    for damaged records.
     """
     folders = [RecordFolder.of(folder) for folder in (first, second)]
     weights = [read_json(folder / RUN)['settings']['fingerprint'] for folder in (first, second)]
@@ -129,11 +141,9 @@ def compare_folders(first: Path, second: Path, modes: tuple[str, str] | None = N
         found.append(result)
     if not found:
         raise EvaluationError('nothing can be compared\n' + '\n'.join(_lines(reasons)))
-    if left_out is not None:
-        left_out.update(reasons)
     for result, p in zip(found, holm([result['p'] for result in found])):
         result['p_holm'] = p
-    return report
+    return Comparison(report, reasons)
 
 
 def table(report: dict) -> str:
@@ -194,18 +204,16 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         folders = [_evaluated(parser, options, given, options.out / name)
                    for given, name in ((options.first, 'a'), (options.second, 'b'))]
-        left_out: dict[str, str] = {}
-        report = compare_folders(*folders, pair, left_out)
+        found = compare_folders(*folders, pair)
         options.out.mkdir(parents=True, exist_ok=True)
         write_json(options.out / RESULT, {
-            'a': options.first, 'b': options.second, 'tasks': report,
-            'left_out': left_out})
+            'a': options.first, 'b': options.second, **asdict(found)})
     except (BagelError, StoreError, SpatialError, EvaluationError) as error:
         parser.exit(1, f'ipt compare: {error}\n')
     print(f'A: {options.first}\nB: {options.second}\n')
-    print(table(report))
-    if left_out:
-        print('', *_lines(left_out), sep='\n')
+    print(table(found.tasks))
+    if found.left_out:
+        print('', *_lines(found.left_out), sep='\n')
     print(f'\nwrote {options.out / RESULT}')
     return 0
 

@@ -78,12 +78,18 @@ class RecordFolder:
         Return the records in ``out`` made with these settings; write run.json.
 
         Results of other settings are removed first: a stop in between must not leave them under
-        the new name. They are made again of their records.
+        the new name. They are made again of their records. Raises EvaluationError where the
+        folder is that of something else.
         """
         key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
         name = f'records-{key}'
         out.mkdir(parents=True, exist_ok=True)
-        if not (out / RUN).exists() or read_json(out / RUN).get('records') != name:
+        before = read_json(out / RUN) if (out / RUN).exists() else {}
+        if before and 'records' not in before:
+            raise EvaluationError(f"'{out}' is the folder of something else, such as the work_dir "
+                                  'of ipt train: its run.json names no records; give another '
+                                  'folder')
+        if before.get('records') != name:
             (out / RESULTS).unlink(missing_ok=True)
         write_json(out / RUN, {'records': name, 'settings': settings})
         return cls(out / name)

@@ -44,3 +44,20 @@ def fill_bins(lengths: Sequence[int], capacity: int, share: float = 0.95) -> lis
     if len(sorted_bins) >= len(bins):
         return bins
     return [[order[place] for place in places] for places in sorted_bins]
+
+
+def budget_to_fill(lengths: Sequence[int], capacity: int, share: float = 0.95) -> int | None:
+    """
+    Return the capacity nearest to the given one that bins of these items fill to ``share``.
+
+    Items of nearly one length fill only what is a little more than a multiple of it. Looked for
+    from half to twice the given one; None where no capacity there does.
+    """
+    tried = sorted((capacity * part // 64 for part in range(32, 129)),
+                   key=lambda room: abs(room - capacity))
+    for room in tried:
+        if room >= max(lengths):
+            bins = fill_bins(lengths, room, share)
+            if sum(lengths) >= share * room * len(bins):
+                return room
+    return None

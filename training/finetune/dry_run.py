@@ -5,8 +5,9 @@ from collections.abc import Callable
 from pathlib import Path
 import shutil
 
-from ipt_ros.bagel import Bagel, BagelConfig, pack, Tokenizer
+from ipt_ros.bagel import Bagel, BagelConfig, Batch, pack, Tokenizer
 from ipt_ros.bagel.flops import FlopCount
+from ipt_ros.bagel.loss import LOGITS_AT_ONCE
 from ipt_ros.bagel.source import find
 from ipt_training.finetune.batches import samples_of
 from ipt_training.finetune.index import make_index, Reading
@@ -46,7 +47,9 @@ def dry_run(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print) 
     trained = sum(value.numel() for value in parameters if value.requires_grad)
     total = sum(value.numel() for value in parameters)
     say(f'{trained:,} of {total:,} parameters are trained ({trained / total:.1%})')
-    memory = estimate_memory(model, recipe, device)
+    samples = samples_of(plan.batch(0), rows, recipe, config)
+    batch = pack(samples, config, tokenizer, vae=_EmptyLatents(config))
+    memory = estimate_memory(model, recipe, device, batch)
     say(f'memory on {device}: {memory}')
     if recipe.accumulate > 1:
         # Each replica is whole, and spread over its own share of them.
@@ -61,8 +64,6 @@ def dry_run(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print) 
     say(f'disk: up to {state / GIB:.2f} GiB for saved states in {work}, where '
         f'{free / GIB:.1f} GiB are free')
     picture = work / 'first_batch.png'
-    samples = samples_of(plan.batch(0), rows, recipe, config)
-    batch = pack(samples, config, tokenizer, vae=_EmptyLatents(config))
     flops = FlopCount(model)(batch).total
     say(f'first batch: {batch.samples} samples of {batch.tokens} tokens, {flops / 1e12:.3g} TFLOP '
         f'({recipe.accumulate} batches a step), drawn in {picture}')
@@ -81,16 +82,15 @@ class _EmptyLatents:
         return torch.zeros(self._config.z_channels, height, width)
 
 
-def estimate_memory(model: Bagel, recipe: FinetuneRecipe, device: str) -> Memory:
+def estimate_memory(model: Bagel, recipe: FinetuneRecipe, device: str, batch: Batch) -> Memory:
     """
-    Estimate what training takes.
+    Estimate what training takes; ``batch`` says of what kinds the tokens of a full one are.
 
-    Activations are what the backward pass of the decoder's layers needs of a full batch: inputs
-    of the two norms, the attention and the gated MLP; with layers computed twice, the input of
-    each layer and one layer's all.
+    Activations are what the backward pass needs of the layers of decoder and ViT: inputs of the
+    two norms, the attention and the MLP; with layers computed twice, the input of each layer and
+    one layer's all. Beside them, the logits that are there at once.
     """
-    config = model.config.llm
-    base = training_dtype(recipe, device).itemsize
+    config, vit = model.config.llm, model.config.vit
     number = 4 if torch.device(device).type == 'cpu' else 2
     shared = config.num_key_value_heads * config.head_dim
     own = config.num_attention_heads * config.head_dim
@@ -98,11 +98,28 @@ def estimate_memory(model: Bagel, recipe: FinetuneRecipe, device: str) -> Memory
     # their norms and turns; mixed values; gate, its activation, up and their product.
     layer = (2 * config.hidden_size * (2 * number + 4) + 2 * number * (own + 2 * shared)
              + number * own + 4 * number * config.intermediate_size)
-    layers = config.num_hidden_layers
-    if recipe.checkpoint_activations:
-        token = number * config.hidden_size * layers + layer
-    else:
-        token = layer * layers
+    # The same of a patch, whose MLP has no gate, its q, k and v neither norms nor turns.
+    vit_layer = (2 * vit.hidden_size * (2 * number + 4) + 4 * number * vit.hidden_size
+                 + 2 * number * vit.intermediate_size)
+    if torch.device(device).type == 'cpu':
+        # Only there attention keeps a mask, as numbers; see `packed_attention`.
+        layer += number * batch.lines.numel() * batch.lines.shape[1] // batch.tokens
+    twice = recipe.checkpoint_activations
+    full = recipe.packing.batch_tokens / batch.tokens
+    activations = full * batch.tokens * _of_layers(
+        layer, number * config.hidden_size, config.num_hidden_layers, twice)
+    if any(value.requires_grad for value in model.vit_model.parameters()):
+        patches = sum(group.pixels.shape[0] * len(group.cells) for group in batch.vit)
+        activations += full * patches * _of_layers(
+            vit_layer, number * vit.hidden_size, vit.layers, twice)
+    # Logits, their float32 copy, logarithms of chances and gradient.
+    logits = min(full * len(batch.labels) * config.vocab_size, LOGITS_AT_ONCE)
     return adamw_memory(
-        model.parameters(), average=bool(recipe.optimizer.ema), frozen_bytes=base,
-        activations=token * recipe.packing.batch_tokens)
+        model.parameters(), average=bool(recipe.optimizer.ema),
+        frozen_bytes=training_dtype(recipe, device).itemsize,
+        activations=round(activations + logits * (number + 12)))
+
+
+def _of_layers(layer: int, layer_input: int, layers: int, twice: bool) -> int:
+    """Return bytes a token: of all layers, or of their inputs and one layer."""
+    return layer_input * layers + layer if twice else layer * layers

@@ -18,7 +18,7 @@ import warnings
 from ipt_ros.bagel import Vae
 import numpy as np
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 import torch
 from torch import Tensor
 
@@ -42,6 +42,7 @@ class LatentCache:
         self._held: OrderedDict[str, Tensor] = OrderedDict()
         self._folder: Path | None = None
         self._room = 0.0
+        self._full = False  # and said so
         if folder is not None:
             self._folder = folder / fingerprint(vae)
             self._folder.mkdir(parents=True, exist_ok=True)
@@ -74,26 +75,33 @@ class LatentCache:
     def _keep(self, path: Path, latent: Tensor) -> None:
         size = latent.numel() * latent.element_size()
         if size > self._room:
+            if not self._full:
+                self._full = True
+                warnings.warn(
+                    f"the latents in '{self._folder.parent}' fill all the room they have; others "
+                    'are encoded anew whenever they are needed, unless loading.latent_cache_gib '
+                    'is raised', stacklevel=2)
             return
         partial = path.with_name(f'{path.stem}-{os.getpid()}{_PARTIAL}')
         try:
             path.parent.mkdir(exist_ok=True)
-            save_file({'latent': latent}, partial)
+            partial.write_bytes(save({'latent': latent}))
             os.replace(partial, path)
             self._room -= path.stat().st_size
-        except (OSError, SafetensorError) as error:
+        except OSError as error:
             partial.unlink(missing_ok=True)
-            self._room = 0.0
-            full = getattr(error, 'errno', None) == errno.ENOSPC or 'space left' in str(error)
+            self._room, self._full = 0.0, True
             warnings.warn(
                 f"no more latents are kept in '{self._folder}', training goes on without: "
-                f'{"the disk is full" if full else error}', stacklevel=2)
+                f'{"the disk is full" if error.errno == errno.ENOSPC else error}', stacklevel=2)
 
 
 def fingerprint(vae: Vae) -> str:
-    """Return what tells a VAE, and the number format it computes in, from others."""
+    """Return what tells a VAE's latents, and the format they are computed in, from others."""
     digest = hashlib.sha256(repr(vae.config).encode())
     for name, value in sorted(vae.named_tensors().items()):
+        if not name.startswith('encoder.'):
+            continue  # a decoder changes no latent
         digest.update(f'{name} {value.dtype} {tuple(value.shape)} {value.device.type}'.encode())
         digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()[:32]

@@ -206,12 +206,12 @@ def _check(recipe: FinetuneRecipe) -> None:
             ('packing.sample_tokens', recipe.packing.sample_tokens),
             ('format.noised_copies', recipe.format.noised_copies),
             ('parallel.replicas', recipe.parallel.replicas)):
-        if not isinstance(value, int) or value < 1:
+        if value < 1:
             raise ValueError(f'{name} is {value!r}; give a whole number from 1 on')
     for name, value in (('format.imagined_side', recipe.format.imagined_side),
                         ('format.vit_max_side', recipe.format.vit_max_side),
                         ('loading.prefetch', recipe.loading.prefetch)):
-        if not isinstance(value, int) or value < 0:
+        if value < 0:
             raise ValueError(f'{name} is {value!r}; give a whole number, 0 for none')
     if not recipe.loading.latent_cache_gib >= 0:
         raise ValueError(f'loading.latent_cache_gib is {recipe.loading.latent_cache_gib!r}; give '

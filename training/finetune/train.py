@@ -12,6 +12,7 @@ from ipt_ros.bagel import Bagel, fast_dtype
 from ipt_ros.bagel.source import find
 from ipt_ros.bagel.source import mark as weights_mark
 from ipt_training.finetune.batches import Batches
+from ipt_training.finetune.bins import budget_to_fill
 from ipt_training.finetune.errors import FinetuneError
 from ipt_training.finetune.index import Index, Reading, shared_index
 from ipt_training.finetune.log import RunLog
@@ -36,6 +37,8 @@ from ipt_training.store import write_json
 from safetensors import SafetensorError
 import torch
 
+_WELL_FILLED = 0.95  # of the token budget
+_LOOKED_AT = 1024  # samples, to find a budget that is well filled
 # In the work folder.
 STATE, INDEX, SAME_RUN = 'state', 'index.json', 'run.json'
 
@@ -133,6 +136,12 @@ def describe_plan(index: Index, plan: Plan, recipe: FinetuneRecipe) -> str:
         f'{plan.efficiency():.1%} filled; {recipe.accumulate} a step, '
         f'{recipe.steps * recipe.accumulate / len(epoch):.1f} epochs',
     ]
+    if plan.efficiency() < _WELL_FILLED and not recipe.packing.batch_samples:
+        chosen = [plan.units[i].tokens for batch in epoch for i in batch][:_LOOKED_AT]
+        budget = budget_to_fill(chosen, recipe.packing.batch_tokens, _WELL_FILLED)
+        if budget is not None:
+            lines.append(f'packing.batch_tokens: {budget} would be filled to {_WELL_FILLED:.0%} '
+                         'or more')
     lines += [f'left out: {count} x {reason}' for reason, count in index.skipped.most_common()]
     return '\n'.join(lines)
 
@@ -199,8 +208,6 @@ def clear_words(recipe: FinetuneRecipe) -> Iterator[None]:
         work = Path(recipe.work_dir)
         state = SavedState(work / STATE)
         state.clear()
-        for torn in Path(recipe.checkpoint).rglob('*.tmp'):
-            torn.unlink(missing_ok=True)
         kept = (f'the last good state is in {state}' if state.exists()
                 else 'no state had been saved yet')
         raise FinetuneError(

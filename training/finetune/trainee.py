@@ -5,18 +5,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import copy
 from functools import partial
-import os
 from pathlib import Path
 from typing import Any
 
 from ipt_ros.bagel import Bagel, Batch
 from ipt_ros.bagel.adapter import BASE_FINGERPRINT, WEIGHTS
 from ipt_ros.bagel.source import Source
+from ipt_ros.bagel.tensor_files import write_tensors
 from ipt_ros.bagel.weight_files import fingerprint, weight_files
 from ipt_training.finetune.errors import FinetuneError
 from ipt_training.finetune.recipe import FinetuneRecipe, LoraSettings
 from ipt_training.train_model import training_loss
-from safetensors.torch import save_file
 import torch
 from torch import nn, Tensor
 from torch.utils.checkpoint import checkpoint
@@ -131,10 +130,8 @@ def save_adapters(model: Bagel, adapters: Any, folder: Path) -> None:
     settings.base_model_name_or_path = str(base)
     settings.inference_mode = True
     folder.mkdir(parents=True, exist_ok=True)
-    draft = folder / f'{WEIGHTS}.tmp'
-    save_file(tensors, draft, metadata={
+    write_tensors(folder / WEIGHTS, tensors, {
         'format': 'pt', BASE_FINGERPRINT: fingerprint(weight_files(base))})
-    os.replace(draft, folder / WEIGHTS)
     settings.save_pretrained(folder)
     model.config.save_extras(folder)
 

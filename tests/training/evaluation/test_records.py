@@ -52,6 +52,15 @@ def test_a_folder_without_results_is_named(tmp_path):
         RecordFolder.of(tmp_path)
 
 
+def test_the_folder_of_something_else_is_not_written_over(tmp_path):
+    (tmp_path / 'run.json').write_text('{"recipe": {}}')
+    (tmp_path / 'results.json').write_text('{}')
+    with pytest.raises(EvaluationError, match='folder of something else.*give another folder'):
+        RecordFolder.opened(tmp_path, {'seed': 1})
+    assert (tmp_path / 'run.json').read_text() == '{"recipe": {}}'
+    assert (tmp_path / 'results.json').exists()
+
+
 def test_a_folder_that_ipt_train_wrote_is_no_results_folder(tmp_path):
     (tmp_path / 'run.json').write_text('{"recipe": {}}')
     with pytest.raises(EvaluationError, match="run.json' has no 'records'.*ipt evaluate wrote"):

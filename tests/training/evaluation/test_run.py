@@ -195,7 +195,8 @@ def test_scenes_are_made_once_for_several_checkpoints(
             '--reference-n', '2', '--scenes', str(tmp_path / 'scenes'), '--out',
             str(tmp_path / out)]) == 0
     assert made == [(['mvc'], 1_000_000), (['mvc'], 0)]
-    (row,) = compare.compare_folders(tmp_path / 'one', tmp_path / 'two')['mvc'].values()
+    (row,) = compare.compare_folders(
+        tmp_path / 'one', tmp_path / 'two').tasks['mvc'].values()
     assert row['n'] == 3
 
 

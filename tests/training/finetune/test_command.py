@@ -2,11 +2,18 @@
 """Recipes of fine-tuning by ``ipt train``: what is said and refused, what a dry run shows."""
 
 import cv2
+from ipt_ros.bagel import pack
+from ipt_ros.bagel.loss import compute
 from ipt_training.finetune import dry_run
+from ipt_training.finetune.batches import samples_of
 from ipt_training.finetune.dry_run import estimate_memory
+from ipt_training.finetune.index import make_index, Reading
 from ipt_training.finetune.recipe import load_finetune_recipe
+from ipt_training.finetune.rows import Rows
 from ipt_training.finetune.sharding import spread_memory
+from ipt_training.finetune.train import make_plan
 from ipt_training.finetune.trainee import prepare
+from ipt_training.memory import saved_bytes
 from ipt_training.recipe import RecipeError, RECIPES
 from ipt_training.train import build_parser, finetune_recipe, main
 import pytest
@@ -79,16 +86,36 @@ def test_a_dry_run_says_plan_and_memory_draws_a_batch_and_trains_nothing(
         'first_batch.png']
 
 
-def test_adapters_and_computing_twice_need_less_memory(make_recipe, model):
-    full = estimate_memory(model, make_recipe(), 'cpu')
+@pytest.fixture
+def batch(make_recipe, model):
+    """Return a full batch of the recipe."""
+    recipe = make_recipe()
+    rows = Rows(recipe.data.paths, recipe.data.layout, recipe.data.split)
+    index = make_index(Reading(rows, recipe, model.config, model.tokenizer))
+    samples = samples_of(make_plan(index, rows, recipe).batch(0), rows, recipe, model.config)
+    return pack(samples, model.config, model.tokenizer, vae=model.vae)
+
+
+@pytest.mark.parametrize('frozen', [[], ['vit_model']])
+def test_the_estimate_is_near_to_what_a_batch_keeps(frozen, make_recipe, model, batch):
+    recipe = make_recipe(frozen=frozen, packing={'batch_tokens': batch.tokens,
+                                                 'sample_tokens': batch.tokens})
+    prepare(model, recipe)
+    kept = saved_bytes(lambda: compute(model, batch), model.parameters())
+    found = estimate_memory(model, recipe, 'cpu', batch).activations
+    assert found == pytest.approx(kept, rel=0.25)
+
+
+def test_adapters_and_computing_twice_need_less_memory(make_recipe, model, batch):
+    full = estimate_memory(model, make_recipe(), 'cpu', batch)
     numbers = sum(value.numel() for value in model.parameters())
     assert full.weights == 4 * numbers
     assert full.optimizer == 2 * full.gradients == 2 * full.average
-    twice = estimate_memory(model, make_recipe(checkpoint_activations=True), 'cpu')
+    twice = estimate_memory(model, make_recipe(checkpoint_activations=True), 'cpu', batch)
     assert twice.activations < full.activations
     adapted = make_recipe(lora={'rank': 2})
     prepare(model, adapted)
-    assert estimate_memory(model, adapted, 'cpu').total < full.total
+    assert estimate_memory(model, adapted, 'cpu', batch).total < full.total
 
 
 def test_a_dry_run_spreads_each_replica_over_its_own_share(make_recipe, monkeypatch):
@@ -100,8 +127,8 @@ def test_a_dry_run_spreads_each_replica_over_its_own_share(make_recipe, monkeypa
     assert shares == [8, 2]
 
 
-def test_spread_over_more_gpus_each_needs_less_memory(make_recipe, model):
-    whole = estimate_memory(model, make_recipe(), 'cuda')
+def test_spread_over_more_gpus_each_needs_less_memory(make_recipe, model, batch):
+    whole = estimate_memory(model, make_recipe(), 'cuda', batch)
     few, many = (spread_memory(whole, model, count) for count in (2, 8))
     assert few.optimizer == whole.optimizer // 2 and many.average == whole.average // 8
     # What is gathered does not become less.

@@ -11,7 +11,6 @@ import threading
 import time
 
 from ipt_ros.bagel import Bagel
-from ipt_training.finetune import latents
 from ipt_training.finetune.batches import Batches
 from ipt_training.finetune.index import make_index, Reading
 from ipt_training.finetune.latents import fingerprint, LatentCache
@@ -69,7 +68,9 @@ def test_another_vae_and_another_number_format_have_their_own_latents(model, tmp
     marks = {fingerprint(model.vae)}
     LatentCache(model.vae, tmp_path, ROOM).encode_image(picture())
     with torch.no_grad():
-        next(model.vae.parameters()).add_(0.5)
+        model.vae.net.decoder.conv_in.bias.add_(0.5)  # changes no latent
+        assert fingerprint(model.vae) in marks
+        model.vae.net.encoder.conv_in.bias.add_(0.5)
     marks.add(fingerprint(model.vae))
     changed = LatentCache(model.vae, tmp_path, ROOM).encode_image(picture())
     assert torch.equal(changed, model.vae.encode_image(picture()))
@@ -92,9 +93,11 @@ def test_the_folder_grows_no_further_than_its_limit(model, tmp_path):
     size = files(tmp_path)[0].stat().st_size
     for _ in range(2):  # what is there counts at a second start, too
         cache = LatentCache(model.vae, tmp_path, 3.5 * size)
-        for seed in range(6):
-            assert torch.equal(cache.encode_image(picture(seed)),
-                               model.vae.encode_image(picture(seed)))
+        with pytest.warns(UserWarning, match='unless loading.latent_cache_gib is raised') as said:
+            for seed in range(6):
+                assert torch.equal(cache.encode_image(picture(seed)),
+                                   model.vae.encode_image(picture(seed)))
+        assert len(said) == 1
         assert len(files(tmp_path)) == 3
 
 
@@ -109,11 +112,12 @@ def test_processes_that_share_a_folder_share_its_limit(model, tmp_path):
 
 
 def test_a_full_disk_ends_the_keeping_and_not_the_training(model, tmp_path, monkeypatch):
-    def full(tensors, path):
-        Path(path).write_bytes(b'half')
+    def full(path, content):
+        with path.open('wb') as file:
+            file.write(content[:len(content) // 2])
         raise OSError(errno.ENOSPC, 'No space left on device')
 
-    monkeypatch.setattr(latents, 'save_file', full)
+    monkeypatch.setattr(Path, 'write_bytes', full)
     cache = LatentCache(model.vae, tmp_path, ROOM)
     with pytest.warns(UserWarning, match='disk is full'):
         cache.encode_image(picture())

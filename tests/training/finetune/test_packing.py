@@ -5,7 +5,7 @@ from collections import Counter
 
 from hypothesis import given
 from hypothesis import strategies as st
-from ipt_training.finetune.bins import best_fit, fill_bins
+from ipt_training.finetune.bins import best_fit, budget_to_fill, fill_bins
 from ipt_training.finetune.errors import FinetuneError
 from ipt_training.finetune.index import spread_rows, Unit
 from ipt_training.finetune.plan import Plan
@@ -72,6 +72,20 @@ def plan(samples, seed=1, window=256, group=50, budget=32_768, count=0):
 @pytest.mark.parametrize('kinds', [('answer',), ('cot',), ('answer', 'ipt')])
 def test_at_least_95_percent_of_the_budget_is_filled(seed, kinds):
     assert plan(units(seed=seed, kinds=kinds), window=600).efficiency() >= 0.95
+
+
+@pytest.mark.parametrize('mean', [15_300, 17_100, 19_400])  # published rows of PET, PT and MVC
+def test_for_samples_of_nearly_one_length_a_budget_is_found_that_they_fill(mean):
+    rng = np.random.default_rng(mean)
+    samples = [Unit('ipt', row, (0,), int(mean + rng.integers(-100, 100))) for row in range(600)]
+    assert plan(samples).efficiency() < 0.95
+    budget = budget_to_fill([unit.tokens for unit in samples], 32_768)
+    assert plan(samples, budget=budget).efficiency() >= 0.95
+
+
+def test_no_budget_is_named_where_none_helps():
+    assert budget_to_fill([90, 10], 100) == 100
+    assert budget_to_fill([10], 100) is None
 
 
 def test_an_epoch_holds_every_sample_once():

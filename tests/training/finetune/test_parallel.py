@@ -32,6 +32,10 @@ SETTINGS = {
         'steps': 1, 'accumulate': 4, 'checkpoint_activations': True, 'optimizer': ADAMW,
         'lora': {'rank': 3, 'dropout': 0.2, 'base_dtype': 'float32', 'also': ['connector']},
         'parallel': {'replicas': 2}},
+    # Adapters as every other layer: each process keeps a part of them.
+    'spread_adapters': {
+        'steps': 2, 'accumulate': 2, 'optimizer': ADAMW,
+        'lora': {'rank': 3, 'base_dtype': 'float32', 'also': ['connector']}},
     # Never draws: the half of the model that draws has no gradient, and must not decay.
     'labels': {
         'steps': 1, 'accumulate': 4, 'mode': 'label-only', 'frozen': ['vit_model'],
@@ -130,9 +134,10 @@ def test_only_the_first_process_says_anything(together):
         assert second == []
 
 
-def test_exported_adapters_are_those_of_one_process(alone, together):
+@pytest.mark.parametrize('name', ['adapters', 'spread_adapters'])
+def test_exported_adapters_are_those_of_one_process(name, alone, together):
     folders = [Path(recipe.checkpoint) / 'adapter'
-               for recipe in (alone['adapters'], together.recipes['adapters'])]
+               for recipe in (alone[name], together.recipes[name])]
     wanted, found = (load_file(folder / 'adapter_model.safetensors') for folder in folders)
     assert wanted.keys() == found.keys()
     assert any(value.any() for name, value in found.items() if 'lora_B' in name)
