@@ -15,7 +15,7 @@ from ipt_training.data import stack_examples, TaskData
 from ipt_training.memory import adamw_memory, GIB, saved_bytes
 from ipt_training.nano import Build, STAGES
 from ipt_training.optimizers import OptimizerSettings
-from ipt_training.recipe import Recipe
+from ipt_training.recipe import DecoderRecipe, DrawingRecipe, Recipe
 from ipt_training.sample_sheet import draw_samples_sheet
 from ipt_training.store import class_names, load_examples, SUFFIX
 from ipt_training.train_encoder import DenseHead, encode_pixels
@@ -59,7 +59,10 @@ def dry_run(build: Build, stages: list[str], say: Callable[[str], None] = print)
             elif stage == 'vae':
                 say(_vae(recipe, config))
             elif stage == 'decoder':
-                say(_decoder(recipe, config, material))
+                say(_decoder(stage, recipe.decoder.batch_size, recipe.decoder, config, material))
+            elif stage == 'drawing':
+                say(_decoder(stage, 2 * recipe.drawing.batch_size, recipe.drawing, config,
+                             material))
             elif stage in _MODEL_STAGES:
                 say(_model_stage(stage, recipe, config, material))
                 picture = recipe.work_dir / f'first_batch_{stage}.png'
@@ -179,18 +182,17 @@ def _vae(recipe: Recipe, config: BagelConfig) -> str:
         stage.optimizer, list(net.parameters()), activations)
 
 
-def _decoder(recipe: Recipe, config: BagelConfig, material: Material) -> str:
-    stage = recipe.decoder
+def _decoder(name: str, latents: int, stage: DecoderRecipe | DrawingRecipe, config: BagelConfig,
+             material: Material) -> str:
     height, width = _largest(material)
     side = config.vae.downsample
     with torch.device('meta'):
         net = Vae(config.vae).net
         net.decoder.requires_grad_(True)
-        latents = torch.zeros(
-            stage.batch_size, config.vae.z_channels, height // side, width // side)
-        activations = saved_bytes(lambda: net.decode(latents).sample, net.parameters())
+        given = torch.zeros(latents, config.vae.z_channels, height // side, width // side)
+        activations = saved_bytes(lambda: net.decode(given).sample, net.parameters())
     return _with_memory(
-        f'decoder: {stage.steps} steps of {stage.batch_size} images, at most {width} x {height} '
+        f'{name}: {stage.steps} steps of {stage.batch_size} images, at most {width} x {height} '
         'pixels', stage.optimizer, list(net.parameters()), activations)
 
 

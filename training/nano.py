@@ -25,6 +25,7 @@ import torch
 
 from .align import align_connector, tie_first_head
 from .data import add_latents, load_tasks, TaskData
+from .drawn_latents import draw_latents
 from .generate import generate
 from .listings import COMPASS_HEADING, turned_heading, TURNS
 from .locking import only_one
@@ -38,7 +39,8 @@ from .train_encoder import encode_pixels, train_encoder
 from .train_model import train_model
 from .train_vae import latent_statistics, train_vae
 
-STAGES = ('data', 'tokenizer', 'encoder', 'letters', 'answers', 'vae', 'decoder', 'mixed')
+STAGES = ('data', 'tokenizer', 'encoder', 'letters', 'answers', 'vae', 'decoder', 'mixed',
+          'drawing')
 
 
 class Build:
@@ -49,6 +51,7 @@ class Build:
         self.start = start
         self.work = recipe.work_dir
         self.data = data or self.work / 'data'
+        self._finished: Path | None = None  # what this run made of ``start``, or of nothing
         self._loaded: tuple[dict[str, TaskData], list[str]] | None = None
 
     def run(self, stages: list[str]) -> None:
@@ -161,15 +164,39 @@ class Build:
         if (self.work / 'decoder.safetensors').exists() or not self.start:
             saved = self._saved_vae('decoder')
             if self.start:
-                check_same_encoder(saved, model.vae, self.start, self.work)
+                check_same_encoder(saved, model.vae, self.start, self.work, 'decoder')
             model.vae.load(saved)
         tasks, _ = self.loaded()
         for task, data in tasks.items():
             if data.input_latents is None:
                 add_latents(data, model.vae, self.work / f'latents-{task}.safetensors')
         self._train('mixed', model)
+        self._finished = self._save_checkpoint(model)
+
+    def make_drawing(self) -> None:
+        """Train the decoder on what the model draws, and write the checkpoint folder again."""
+        source = self._finished or self.start or self.recipe.checkpoint
+        model = Bagel.from_checkpoint(source, dtype=torch.float32)
+        if not (self.work / 'drawing.safetensors').exists():
+            stage = self.recipe.drawing
+            tasks = self.loaded()[0].values()
+            drawn = [draw_latents(model, data, min(stage.examples, len(data)), self.recipe.seed)
+                     for data in tasks]
+            train_decoder(
+                model.vae, [data.targets[:len(own)] for data, own in zip(tasks, drawn)],
+                drawn=drawn, stage='drawing', steps=stage.steps, batch_size=stage.batch_size,
+                noise=stage.noise, settings=stage.optimizer, folder=self.work,
+                seed=self.recipe.seed)
+            self._save_vae(model.vae, 'drawing')
+        saved = self._saved_vae('drawing')
+        check_same_encoder(saved, model.vae, source, self.work, 'drawing')
+        model.vae.load(saved)
+        self._save_checkpoint(model)
+
+    def _save_checkpoint(self, model: Bagel) -> Path:
         model.save_checkpoint(self.recipe.checkpoint, dtype=torch.bfloat16)
         print(f'wrote {self.recipe.checkpoint}')
+        return self.recipe.checkpoint
 
     def _image_groups(self) -> list[np.ndarray]:
         return [group for data in self.loaded()[0].values() for group in data.image_groups()]
@@ -220,11 +247,11 @@ class Build:
 
 
 def check_same_encoder(saved: Mapping[str, torch.Tensor], vae: Vae, start: Path,
-                       work: Path) -> None:
+                       work: Path, stage: str) -> None:
     """Raise RecipeError where a decoder was trained on other latents than those of ``vae``."""
     ours = vae.named_tensors()
     if not all(torch.equal(value, ours[name].float()) for name, value in saved.items()
                if name.startswith('encoder.')):
         raise RecipeError(
-            f"{work / 'decoder.safetensors'} was trained for the latents of another checkpoint "
-            f"than '{start}'; delete it and decoder.pt, or give another work_dir")
+            f'{work / stage}.safetensors was trained for the latents of another checkpoint than '
+            f"'{start}'; delete it and {stage}.pt, or give another work_dir")

@@ -46,6 +46,17 @@ class DecoderRecipe:
 
 
 @dataclass(frozen=True)
+class DrawingRecipe:
+    """The decoder once more, on what the finished model draws for so many ``examples`` a task."""
+
+    steps: int
+    batch_size: int
+    examples: int
+    noise: float
+    optimizer: OptimizerSettings
+
+
+@dataclass(frozen=True)
 class EncoderRecipe:
     """The image encoder; ``cell`` is the side in pixels of what the head predicts."""
 
@@ -103,6 +114,7 @@ class Recipe:
     letters: ModelRecipe
     answers: ModelRecipe
     mixed: ModelRecipe
+    drawing: DrawingRecipe
 
 
 class RecipeError(ValueError):
@@ -140,7 +152,7 @@ def load_recipe(path: str | Path) -> Recipe:
         for name, kind in (('data', DataRecipe), ('vae', VaeRecipe),
                            ('decoder', DecoderRecipe), ('encoder', EncoderRecipe),
                            ('letters', ModelRecipe), ('answers', ModelRecipe),
-                           ('mixed', ModelRecipe)):
+                           ('mixed', ModelRecipe), ('drawing', DrawingRecipe)):
             values[name] = from_dict(kind, values[name])
         recipe = from_dict(Recipe, values)
     except KeyError as error:

@@ -4,16 +4,21 @@
 from dataclasses import replace
 import json
 import shutil
+from unittest import mock
 
 import cv2
-from ipt_ros.bagel import Bagel
-from ipt_training import evaluate, nano, train_model
+from ipt_ros.bagel import Bagel, imagine, read_prompt
+from ipt_ros.spatial.prompts import before_image_text, THINK_PROMPT
+from ipt_training import drawn_latents, evaluate, nano, train_model
 from ipt_training.data import load_tasks
+from ipt_training.drawn_latents import draw_latents
 from ipt_training.nano import Build, STAGES
 from ipt_training.recipe import load_recipe, RecipeError, RECIPES
 from ipt_training.train import main
+import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
+import torch
 import yaml
 
 OPTIMIZER = {'learning_rate': 1e-3, 'warmup_steps': 1}
@@ -31,9 +36,9 @@ def built(tmp_path_factory):
     values['model']['vit'] |= {'hidden_size': 16, 'intermediate_size': 16, 'num_hidden_layers': 2,
                                'num_attention_heads': 1}
     values['model']['sampling'] |= {'steps': 3}
-    for stage in ('vae', 'decoder', 'encoder', 'letters', 'answers', 'mixed'):
+    for stage in ('vae', 'decoder', 'encoder', 'letters', 'answers', 'mixed', 'drawing'):
         values[stage] |= {'steps': 2, 'optimizer': OPTIMIZER}
-    for stage in ('vae', 'decoder', 'encoder'):
+    for stage in ('vae', 'decoder', 'encoder', 'drawing'):
         values[stage]['batch_size'] = 2
     for stage in ('letters', 'answers', 'mixed'):
         values[stage]['samples'] = dict.fromkeys(values[stage]['samples'], 1)
@@ -90,16 +95,45 @@ def test_a_checkpoint_can_get_another_decoder_with_the_latents_that_it_knows(bui
 
 
 @pytest.mark.slow
-def test_a_decoder_for_other_latents_is_refused(built, tmp_path, capsys):
+def test_the_decoder_alone_learns_from_what_a_checkpoint_draws(built, tmp_path):
+    old, new = go_on(built, tmp_path, 'drawing')
+    assert same_vae_parts(old, new) == {'encoder': True, 'decoder': False}
+    others = old.state_dict(), new.state_dict()
+    assert all(value.equal(others[1][name]) for name, value in others[0].items()
+               if not name.startswith('vae.'))
+
+
+@pytest.mark.slow
+def test_what_is_drawn_for_an_example_is_what_the_model_draws_when_asked(built):
+    recipe = load_recipe(built[0])
+    model = Bagel.from_checkpoint(built[1], dtype=torch.float32)
+    data = load_tasks(recipe.work_dir / 'data', ['pt'])[0]['pt']
+    with mock.patch.object(drawn_latents, 'fast_dtype', lambda device: torch.float32):
+        drawn = draw_latents(model, data, 2, seed=5, batch=1)
+        together = draw_latents(model, data, 2, seed=5)
+    torch.testing.assert_close(drawn, together, rtol=1e-4, atol=1e-4)
+    question = data.questions[1][0]
+    prompt = read_prompt(model, system=THINK_PROMPT, images=list(data.inputs[1]),
+                         question=question.text, mode='imagine')
+    prompt.context.add_text(before_image_text(question.metadata.get('think', data.thinks[1])))
+    seen = imagine(prompt, model.config.sampling, seed=6)
+    found = model.vae.decode_image(drawn[1])
+    assert np.abs(seen.astype(int) - found).max() <= 1
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(('stage', 'result'), [('mixed', 'decoder'), ('drawing', 'drawing')])
+def test_a_decoder_for_other_latents_is_refused(stage, result, built, tmp_path, capsys):
     recipe, checkpoint = built
     work = tmp_path / 'work'
     work.mkdir()
-    saved = load_file(load_recipe(recipe).work_dir / 'decoder.safetensors')
-    save_file({name: value + 1 for name, value in saved.items()}, work / 'decoder.safetensors')
-    arguments = ['--recipe', str(recipe), '--work-dir', str(work), '--stages', 'mixed',
+    saved = load_file(load_recipe(recipe).work_dir / f'{result}.safetensors')
+    save_file({name: value + 1 for name, value in saved.items()}, work / f'{result}.safetensors')
+    arguments = ['--recipe', str(recipe), '--work-dir', str(work), '--stages', stage,
                  '--start', str(checkpoint), '--data', str(load_recipe(recipe).work_dir / 'data')]
     assert main(arguments) == 1
-    assert 'was trained for the latents of another checkpoint' in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f'{result}.safetensors was trained for the latents of another checkpoint' in said
 
 
 def same_vae_parts(one, other):
@@ -170,6 +204,7 @@ def test_a_dry_run_tells_every_stage_and_draws_first_batches(built, tmp_path, ca
     said = capsys.readouterr().out
     for words in ('encoder: 2 steps of 2 images', 'vae: 2 steps of 2 crops, 32 pixels a side',
                   'decoder: 2 steps of 2 images, at most 96 x 96 pixels',
+                  'drawing: 2 steps of 2 images, at most 96 x 96 pixels',
                   f'letters: 2 steps of {len(load_recipe(recipe).letters.samples)} samples (1 ',
                   'tokens', 'TFLOP', 'parameters are trained', 'memory: about',
                   'memory of the examples'):

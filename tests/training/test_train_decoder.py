@@ -13,10 +13,11 @@ import torch
 CONFIG = VaeConfig(ch=8, ch_mult=(1, 2), num_res_blocks=1, z_channels=4, norm_groups=4)
 
 
-def trained(folder, groups, steps, weights=0, dtype=torch.float32):
+def trained(folder, groups, steps, weights=0, dtype=torch.float32, drawn=()):
     torch.manual_seed(weights)
     vae = Vae(CONFIG).to(dtype)
     train_decoder(vae, groups, steps=steps, batch_size=2, noise=0.3, folder=folder, seed=0,
+                  drawn=drawn,
                   settings=OptimizerSettings(learning_rate=1e-2, warmup_steps=1, ema=0.5))
     return vae
 
@@ -49,6 +50,17 @@ def test_weights_that_come_in_bfloat16_are_trained_in_float32(groups, tmp_path, 
     monkeypatch.setattr(train_decoder_module, 'fast_dtype', lambda device: torch.float32)
     vae = trained(tmp_path, groups, 2, dtype=torch.bfloat16)
     assert {value.dtype for value in vae.parameters()} == {torch.float32}
+
+
+def test_what_a_model_drew_is_learned_to_be_the_image_that_it_was_drawn_for(groups, tmp_path):
+    # Each picture is of one grey, and what was drawn for it of one number.
+    greys = [np.full_like(groups[1], 0) + np.uint8([20, 120, 220])[:, None, None, None]]
+    latents = [torch.tensor([3.0, -3.0, 0.0])[:, None, None, None].expand(3, 4, 8, 8)]
+    plain, taught = (trained(tmp_path / str(len(drawn)), greys, 60, drawn=drawn)
+                     for drawn in ([], latents))
+    errors = [np.abs(np.stack(vae.decode_images(latents[0])) - greys[0].astype(float)).mean()
+              for vae in (plain, taught)]
+    assert errors[1] < 15 < errors[0] / 2
 
 
 def test_black_is_learned_to_be_exactly_black(tmp_path):
