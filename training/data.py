@@ -3,7 +3,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 import hashlib
 from pathlib import Path
 
@@ -30,8 +30,9 @@ class TaskData:
 
     inputs uint8 (N, V, h, w, 3), targets uint8 (N, H, W, 3); classes uint8 and depths uint16 (mm)
     of the same heights and widths, None where examples carry no truth. Latents (float16, scaled)
-    are there once `add_latents` ran. ``class_names`` are those of the class indices.
-    ``target_counts``: of counting, how many of each class the map shows, beyond doubt.
+    are there once `add_latents` ran; ``drawn`` uint8 (n, H, W, 3) and their latents, of the first
+    n examples, once a model drew them (`drawn_latents`). ``class_names`` are those of the class
+    indices. ``target_counts``: of counting, how many of each class the map shows, beyond doubt.
     """
 
     inputs: np.ndarray
@@ -46,6 +47,8 @@ class TaskData:
     target_depths: np.ndarray | None = None
     input_latents: torch.Tensor | None = None
     target_latents: torch.Tensor | None = None
+    drawn: np.ndarray | None = None
+    drawn_latents: torch.Tensor | None = None
     class_names: Sequence[str] = ()
 
     def __len__(self) -> int:
@@ -63,6 +66,11 @@ class TaskData:
             questions=self.questions[index],
             relations=self.relations[index],
         )
+
+    def own_material(self, index: int) -> Material:
+        """Return one example with what the model drew in place of its target."""
+        return replace(self.material(index), target=self.drawn[index],
+                       target_latent=self.drawn_latents[index].float())
 
     def places(self, index: int, patch: int) -> list[list[Place]]:
         """Return for every input of an example where in it things are."""
@@ -166,19 +174,20 @@ def add_latents(data: TaskData, vae: Vae, cache: Path | None = None, batch: int 
                 data.input_latents = kept.get_tensor('inputs')
                 data.target_latents = kept.get_tensor('targets')
                 return
-    device = next(vae.parameters()).device
-    dtype = fast_dtype(device)
-
-    def latents(images: np.ndarray) -> torch.Tensor:
-        pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
-        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            parts = [vae.encode(pixels[i:i + batch]).half().cpu() for i in
-                     tqdm(range(0, len(images), batch), desc='latents', mininterval=2.0)]
-        return torch.cat(parts).contiguous()  # channels come last out of a convolution
-
-    flat = latents(_flat(data.inputs))
+    flat = encode_images(vae, _flat(data.inputs), batch)
     data.input_latents = flat.view(*data.inputs.shape[:2], *flat.shape[1:])
-    data.target_latents = latents(data.targets)
+    data.target_latents = encode_images(vae, data.targets, batch)
     if cache is not None:
         write_tensors(
             cache, {'inputs': data.input_latents, 'targets': data.target_latents}, key)
+
+
+def encode_images(vae: Vae, images: np.ndarray, batch: int = 64) -> torch.Tensor:
+    """Return the latents of images, uint8 (N, H, W, 3) to float16 (N, z, h, w)."""
+    device = next(vae.parameters()).device
+    dtype = fast_dtype(device)
+    pixels = torch.from_numpy(images).permute(0, 3, 1, 2)
+    with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+        parts = [vae.encode(pixels[i:i + batch]).half().cpu() for i in
+                 tqdm(range(0, len(images), batch), desc='latents', mininterval=2.0)]
+    return torch.cat(parts).contiguous()  # channels come last out of a convolution

@@ -26,7 +26,7 @@ from torch import nn
 
 _READ = 512  # examples a task: of a large data set a part says enough
 _MADE = HELD_OUT + 16  # examples a task where there are none yet
-_MODEL_STAGES = ('letters', 'answers', 'mixed')
+_MODEL_STAGES = ('letters', 'answers', 'mixed', 'trust')
 _SHOWN = 2  # samples of each kind in a picture
 
 
@@ -119,6 +119,7 @@ def _add_empty_latents(material: Material, config: BagelConfig) -> None:
     for data in material.tasks.values():
         data.input_latents = empty(data.inputs)
         data.target_latents = empty(data.targets)
+        data.drawn, data.drawn_latents = data.targets, data.target_latents
 
 
 def _bytes(data: TaskData) -> int:

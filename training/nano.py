@@ -25,7 +25,7 @@ import torch
 
 from .align import align_connector, tie_first_head
 from .data import add_latents, load_tasks, TaskData
-from .drawn_latents import draw_latents
+from .drawn_latents import add_drawn, draw_latents
 from .generate import generate
 from .listings import COMPASS_HEADING, turned_heading, TURNS
 from .locking import only_one
@@ -40,7 +40,7 @@ from .train_model import train_model
 from .train_vae import latent_statistics, train_vae
 
 STAGES = ('data', 'tokenizer', 'encoder', 'letters', 'answers', 'vae', 'decoder', 'mixed',
-          'drawing')
+          'drawing', 'trust')
 
 
 class Build:
@@ -51,7 +51,7 @@ class Build:
         self.start = start
         self.work = recipe.work_dir
         self.data = data or self.work / 'data'
-        self._finished: Path | None = None  # what this run made of ``start``, or of nothing
+        self._finished: Path | None = None  # what this run made, of ``start`` or of nothing
         self._loaded: tuple[dict[str, TaskData], list[str]] | None = None
 
     def run(self, stages: list[str]) -> None:
@@ -166,24 +166,21 @@ class Build:
             if self.start:
                 check_same_encoder(saved, model.vae, self.start, self.work, 'decoder')
             model.vae.load(saved)
-        tasks, _ = self.loaded()
-        for task, data in tasks.items():
-            if data.input_latents is None:
-                add_latents(data, model.vae, self.work / f'latents-{task}.safetensors')
+        self._add_latents(model)
         self._train('mixed', model)
-        self._finished = self._save_checkpoint(model)
+        self._save_checkpoint(model)
 
     def make_drawing(self) -> None:
         """Train the decoder on what the model draws, and write the checkpoint folder again."""
-        source = self._finished or self.start or self.recipe.checkpoint
+        source = self._source()
         model = Bagel.from_checkpoint(source, dtype=torch.float32)
         if not (self.work / 'drawing.safetensors').exists():
             stage = self.recipe.drawing
-            tasks = self.loaded()[0].values()
-            drawn = [draw_latents(model, data, min(stage.examples, len(data)), self.recipe.seed)
-                     for data in tasks]
+            tasks = self.loaded()[0]
+            drawn = [draw_latents(model, data, min(stage.examples, len(data)), self.recipe.seed,
+                                  self._drawn_file(task)) for task, data in tasks.items()]
             train_decoder(
-                model.vae, [data.targets[:len(own)] for data, own in zip(tasks, drawn)],
+                model.vae, [data.targets[:len(own)] for data, own in zip(tasks.values(), drawn)],
                 drawn=drawn, stage='drawing', steps=stage.steps, batch_size=stage.batch_size,
                 noise=stage.noise, settings=stage.optimizer, folder=self.work,
                 seed=self.recipe.seed)
@@ -193,10 +190,34 @@ class Build:
         model.vae.load(saved)
         self._save_checkpoint(model)
 
-    def _save_checkpoint(self, model: Bagel) -> Path:
+    def make_trust(self) -> None:
+        """Train answers behind what the model draws itself; write the checkpoint folder again."""
+        model = Bagel.from_checkpoint(self._source(), dtype=torch.float32)
+        self._add_latents(model)
+        stage = self.recipe.trust
+        for task, data in self.loaded()[0].items():
+            if f'own-{task}' in stage.samples:
+                add_drawn(data, model, min(stage.drawn, len(data)), self.recipe.seed,
+                          self._drawn_file(task))
+        self._train('trust', model)
+        self._save_checkpoint(model)
+
+    def _source(self) -> Path:
+        """Return the checkpoint that a stage after the mixed one goes on from."""
+        return self._finished or self.start or self.recipe.checkpoint
+
+    def _save_checkpoint(self, model: Bagel) -> None:
         model.save_checkpoint(self.recipe.checkpoint, dtype=torch.bfloat16)
         print(f'wrote {self.recipe.checkpoint}')
-        return self.recipe.checkpoint
+        self._finished = self.recipe.checkpoint
+
+    def _drawn_file(self, task: str) -> Path:
+        return self.work / f'drawn-{task}.safetensors'
+
+    def _add_latents(self, model: Bagel) -> None:
+        for task, data in self.loaded()[0].items():
+            if data.input_latents is None:
+                add_latents(data, model.vae, self.work / f'latents-{task}.safetensors')
 
     def _image_groups(self) -> list[np.ndarray]:
         return [group for data in self.loaded()[0].values() for group in data.image_groups()]

@@ -72,7 +72,7 @@ class ModelRecipe:
     A stage of the whole model.
 
     Kinds of samples are called 'MODE-TASK', with the modes of `samples`: drill, locate, list,
-    answer, imagine, read, look.
+    answer, imagine, read, own, look.
 
     ``samples``: samples of each kind a step; ``weights``: of their losses; ``questions``:
     most questions a sample by mode; ``open_share``: share of questions that are asked without
@@ -80,7 +80,8 @@ class ModelRecipe:
     answers, beside their part in all texts: with a thought before it, a letter is one of fifty
     tokens, and the only one that has to be found out;
     ``dropout``: of instruction 'text', and of the target's clean 'vae' and 'vit' copies;
-    ``frozen``: what parameters' names begin with that are not trained.
+    ``frozen``: what parameters' names begin with that are not trained; ``drawn``: examples a task
+    for which the model draws before the stage, where samples are of the kind 'own'.
     """
 
     steps: int
@@ -95,6 +96,7 @@ class ModelRecipe:
     letter_weight: float = 0.0
     dropout: dict[str, float] = field(default_factory=dict)
     frozen: tuple[str, ...] = ()
+    drawn: int = 0
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,7 @@ class Recipe:
     answers: ModelRecipe
     mixed: ModelRecipe
     drawing: DrawingRecipe
+    trust: ModelRecipe
 
 
 class RecipeError(ValueError):
@@ -152,7 +155,8 @@ def load_recipe(path: str | Path) -> Recipe:
         for name, kind in (('data', DataRecipe), ('vae', VaeRecipe),
                            ('decoder', DecoderRecipe), ('encoder', EncoderRecipe),
                            ('letters', ModelRecipe), ('answers', ModelRecipe),
-                           ('mixed', ModelRecipe), ('drawing', DrawingRecipe)):
+                           ('mixed', ModelRecipe), ('drawing', DrawingRecipe),
+                           ('trust', ModelRecipe)):
             values[name] = from_dict(kind, values[name])
         recipe = from_dict(Recipe, values)
     except KeyError as error:

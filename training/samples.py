@@ -2,7 +2,7 @@
 """
 From an example to a training sample: the segments of each training mode.
 
-Seven kinds; ``answer`` and ``imagine`` follow the order of inference (system text, images,
+Eight kinds; ``answer`` and ``imagine`` follow the order of inference (system text, images,
 question, answer).
 
 - ``drill``: no image; one question, every branch claims another of its choices and gets that one's
@@ -19,6 +19,8 @@ question, answer).
 - ``read``: the clean target and the answer alone, behind no images or those of another example, so
   that what the target shows is all there is to go by. Where it could be had from its own images as
   well, a model that can read the target will not (docs/nano.md).
+- ``own``: as ``imagine``, but what stands before the answer is what the model drew, and nothing is
+  learned of drawing: so it learns how far to trust itself.
 - ``look``: four names with letters, then the clean target, then a branch each many questions
   about both (`looking`).
 """

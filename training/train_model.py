@@ -53,8 +53,10 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
     mode, task = kind.split('-')
     samples = []
     trained = max(1, len(data) - HELD_OUT)
+    if mode == 'own':
+        trained = min(trained, len(data.drawn))
     for index in rng.integers(trained, size=count):
-        material = data.material(index)
+        material = data.own_material(index) if mode == 'own' else data.material(index)
         if mode == 'locate':
             told = places_told(data, int(index), patch, rng)
             samples.append(told_sample(material, told[:recipe.questions[mode]]))
@@ -90,7 +92,8 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
                 other = data.material(int(rng.integers(trained)))
             samples.append(read_sample(material, questions, other))
         else:
-            samples.append(imagine_sample(material, questions, recipe.noised_copies))
+            copies = 0 if mode == 'own' else recipe.noised_copies
+            samples.append(imagine_sample(material, questions, copies))
     return samples
 
 

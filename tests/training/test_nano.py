@@ -7,14 +7,15 @@ import shutil
 from unittest import mock
 
 import cv2
-from ipt_ros.bagel import Bagel, imagine, read_prompt
+from ipt_ros.bagel import Bagel, ImageSegment, imagine, read_prompt, TextSegment
 from ipt_ros.spatial.prompts import before_image_text, THINK_PROMPT
 from ipt_training import drawn_latents, evaluate, nano, train_model
-from ipt_training.data import load_tasks
-from ipt_training.drawn_latents import draw_latents
+from ipt_training.data import encode_images, load_tasks
+from ipt_training.drawn_latents import add_drawn, draw_latents
 from ipt_training.nano import Build, STAGES
 from ipt_training.recipe import load_recipe, RecipeError, RECIPES
 from ipt_training.train import main
+from ipt_training.train_model import draw_samples
 import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
@@ -36,11 +37,12 @@ def built(tmp_path_factory):
     values['model']['vit'] |= {'hidden_size': 16, 'intermediate_size': 16, 'num_hidden_layers': 2,
                                'num_attention_heads': 1}
     values['model']['sampling'] |= {'steps': 3}
-    for stage in ('vae', 'decoder', 'encoder', 'letters', 'answers', 'mixed', 'drawing'):
+    for stage in (
+            'vae', 'decoder', 'encoder', 'letters', 'answers', 'mixed', 'drawing', 'trust'):
         values[stage] |= {'steps': 2, 'optimizer': OPTIMIZER}
     for stage in ('vae', 'decoder', 'encoder', 'drawing'):
         values[stage]['batch_size'] = 2
-    for stage in ('letters', 'answers', 'mixed'):
+    for stage in ('letters', 'answers', 'mixed', 'trust'):
         values[stage]['samples'] = dict.fromkeys(values[stage]['samples'], 1)
     recipe = folder / 'recipe.yaml'
     recipe.write_text(yaml.safe_dump(values))
@@ -101,6 +103,42 @@ def test_the_decoder_alone_learns_from_what_a_checkpoint_draws(built, tmp_path):
     others = old.state_dict(), new.state_dict()
     assert all(value.equal(others[1][name]) for name, value in others[0].items()
                if not name.startswith('vae.'))
+
+
+@pytest.mark.slow
+def test_answers_are_trained_behind_what_the_model_drew_itself(built):
+    recipe = load_recipe(built[0])
+    data = load_tasks(recipe.work_dir / 'data', ['pt'])[0]['pt']
+    model = Bagel.from_checkpoint(built[1], dtype=torch.float32)
+    data.input_latents = encode_images(model.vae, data.inputs[:, 0])[:, None]
+    add_drawn(data, model, 2, recipe.seed, recipe.work_dir / 'drawn-pt.safetensors')
+    for sample in draw_samples('own-pt', data, 4, recipe.trust, 16, np.random.default_rng(0)):
+        images = [segment for segment in sample if isinstance(segment, ImageSegment)]
+        assert not any(image.noised for image in images)
+        drawn = [image for image in images if not any(
+            np.array_equal(image.image, own) for own in data.inputs[:, 0])]
+        assert drawn and all(any(np.array_equal(image.image, own) for own in data.drawn)
+                             for image in drawn)
+        told = [segment for segment in sample if isinstance(segment, TextSegment)]
+        assert any('<answer>' in segment.text and segment.loss for segment in told)
+
+
+@pytest.mark.slow
+def test_drawn_latents_are_kept_for_the_model_that_drew_them(built, tmp_path, monkeypatch):
+    recipe = load_recipe(built[0])
+    data = load_tasks(recipe.work_dir / 'data', ['pt'])[0]['pt']
+    model = Bagel.from_checkpoint(built[1], dtype=torch.float32)
+    kept = tmp_path / 'kept.safetensors'
+    first = draw_latents(model, data, 2, 0, kept)
+    calls = []
+    draw = drawn_latents.sample_latents
+    monkeypatch.setattr(drawn_latents, 'sample_latents',
+                        lambda *given, **named: calls.append(1) or draw(*given, **named))
+    with torch.no_grad():
+        model.vae.net.decoder.conv_in.bias += 1  # draws the same latents
+        assert torch.equal(draw_latents(model, data, 2, 0, kept), first) and not calls
+        model.llm2vae.bias += 1
+    assert not torch.equal(draw_latents(model, data, 2, 0, kept), first) and calls
 
 
 @pytest.mark.slow
@@ -210,7 +248,8 @@ def test_a_dry_run_tells_every_stage_and_draws_first_batches(built, tmp_path, ca
                   'memory of the examples'):
         assert words in said
     made = sorted({path.name for path in data.parent.iterdir()} - set(before))
-    assert made == ['first_batch_answers.png', 'first_batch_mixed.png']  # letters has no images
+    assert made == [  # letters has no images
+        'first_batch_answers.png', 'first_batch_mixed.png', 'first_batch_trust.png']
     assert cv2.imread(str(data.parent / made[1])).std() > 10
 
 
