@@ -60,7 +60,7 @@ def dry_run(build: Build, stages: list[str], say: Callable[[str], None] = print)
                 say(_vae(recipe, config))
             elif stage == 'decoder':
                 say(_decoder(stage, recipe.decoder.batch_size, recipe.decoder, config, material))
-            elif stage == 'drawing':
+            elif stage in ('drawing', 'redrawing'):
                 say(_decoder(stage, 2 * recipe.drawing.batch_size, recipe.drawing, config,
                              material))
             elif stage in _MODEL_STAGES:

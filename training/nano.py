@@ -40,7 +40,7 @@ from .train_model import train_model
 from .train_vae import latent_statistics, train_vae
 
 STAGES = ('data', 'tokenizer', 'encoder', 'letters', 'answers', 'vae', 'decoder', 'mixed',
-          'drawing', 'trust')
+          'drawing', 'trust', 'redrawing')
 
 
 class Build:
@@ -172,23 +172,11 @@ class Build:
 
     def make_drawing(self) -> None:
         """Train the decoder on what the model draws, and write the checkpoint folder again."""
-        source = self._source()
-        model = Bagel.from_checkpoint(source, dtype=torch.float32)
-        if not (self.work / 'drawing.safetensors').exists():
-            stage = self.recipe.drawing
-            tasks = self.loaded()[0]
-            drawn = [draw_latents(model, data, min(stage.examples, len(data)), self.recipe.seed,
-                                  self._drawn_file(task)) for task, data in tasks.items()]
-            train_decoder(
-                model.vae, [data.targets[:len(own)] for data, own in zip(tasks.values(), drawn)],
-                drawn=drawn, stage='drawing', steps=stage.steps, batch_size=stage.batch_size,
-                noise=stage.noise, settings=stage.optimizer, folder=self.work,
-                seed=self.recipe.seed)
-            self._save_vae(model.vae, 'drawing')
-        saved = self._saved_vae('drawing')
-        check_same_encoder(saved, model.vae, source, self.work, 'drawing')
-        model.vae.load(saved)
-        self._save_checkpoint(model)
+        self._train_drawing('drawing')
+
+    def make_redrawing(self) -> None:
+        """Do so again, for a model that was trained since draws a little otherwise."""
+        self._train_drawing('redrawing')
 
     def make_trust(self) -> None:
         """Train answers behind what the model draws itself; write the checkpoint folder again."""
@@ -198,7 +186,7 @@ class Build:
         for task, data in self.loaded()[0].items():
             if f'own-{task}' in stage.samples:
                 add_drawn(data, model, min(stage.drawn, len(data)), self.recipe.seed,
-                          self._drawn_file(task))
+                          self._drawn_file('drawing', task))
         self._train('trust', model)
         self._save_checkpoint(model)
 
@@ -211,8 +199,27 @@ class Build:
         print(f'wrote {self.recipe.checkpoint}')
         self._finished = self.recipe.checkpoint
 
-    def _drawn_file(self, task: str) -> Path:
-        return self.work / f'drawn-{task}.safetensors'
+    def _train_drawing(self, name: str) -> None:
+        source = self._source()
+        model = Bagel.from_checkpoint(source, dtype=torch.float32)
+        if not (self.work / f'{name}.safetensors').exists():
+            stage = self.recipe.drawing
+            tasks = self.loaded()[0]
+            drawn = [draw_latents(model, data, min(stage.examples, len(data)), self.recipe.seed,
+                                  self._drawn_file(name, task)) for task, data in tasks.items()]
+            train_decoder(
+                model.vae, [data.targets[:len(own)] for data, own in zip(tasks.values(), drawn)],
+                drawn=drawn, stage=name, steps=stage.steps, batch_size=stage.batch_size,
+                noise=stage.noise, settings=stage.optimizer, folder=self.work,
+                seed=self.recipe.seed)
+            self._save_vae(model.vae, name)
+        saved = self._saved_vae(name)
+        check_same_encoder(saved, model.vae, source, self.work, name)
+        model.vae.load(saved)
+        self._save_checkpoint(model)
+
+    def _drawn_file(self, stage: str, task: str) -> Path:
+        return self.work / f'{stage}-{task}.safetensors'
 
     def _add_latents(self, model: Bagel) -> None:
         for task, data in self.loaded()[0].items():

@@ -111,7 +111,7 @@ def test_answers_are_trained_behind_what_the_model_drew_itself(built):
     data = load_tasks(recipe.work_dir / 'data', ['pt'])[0]['pt']
     model = Bagel.from_checkpoint(built[1], dtype=torch.float32)
     data.input_latents = encode_images(model.vae, data.inputs[:, 0])[:, None]
-    add_drawn(data, model, 2, recipe.seed, recipe.work_dir / 'drawn-pt.safetensors')
+    add_drawn(data, model, 2, recipe.seed, recipe.work_dir / 'drawing-pt.safetensors')
     for sample in draw_samples('own-pt', data, 4, recipe.trust, 16, np.random.default_rng(0)):
         images = [segment for segment in sample if isinstance(segment, ImageSegment)]
         assert not any(image.noised for image in images)
@@ -160,7 +160,8 @@ def test_what_is_drawn_for_an_example_is_what_the_model_draws_when_asked(built):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(('stage', 'result'), [('mixed', 'decoder'), ('drawing', 'drawing')])
+@pytest.mark.parametrize(('stage', 'result'), [('mixed', 'decoder'), ('drawing', 'drawing'),
+                                               ('redrawing', 'redrawing')])
 def test_a_decoder_for_other_latents_is_refused(stage, result, built, tmp_path, capsys):
     recipe, checkpoint = built
     work = tmp_path / 'work'
