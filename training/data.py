@@ -8,10 +8,9 @@ import hashlib
 from pathlib import Path
 
 from ipt_ros.bagel import fast_dtype, Vae
-from ipt_ros.bagel.tensor_files import write_tensors
+from ipt_ros.bagel.tensor_files import kept_tensors, write_tensors
 from ipt_ros.spatial import Example, Question
 import numpy as np
-from safetensors import safe_open
 import torch
 from tqdm import tqdm
 
@@ -168,12 +167,10 @@ def add_latents(data: TaskData, vae: Vae, cache: Path | None = None, batch: int 
     another VAE, or of other images, is made anew.
     """
     key = {'vae': fingerprint(vae), 'images': _digest(data.inputs, data.targets)}
-    if cache is not None and cache.exists():
-        with safe_open(cache, 'pt') as kept:
-            if kept.metadata() == key:
-                data.input_latents = kept.get_tensor('inputs')
-                data.target_latents = kept.get_tensor('targets')
-                return
+    kept = kept_tensors(cache, key)
+    if kept is not None:
+        data.input_latents, data.target_latents = kept['inputs'], kept['targets']
+        return
     flat = encode_images(vae, _flat(data.inputs), batch)
     data.input_latents = flat.view(*data.inputs.shape[:2], *flat.shape[1:])
     data.target_latents = encode_images(vae, data.targets, batch)

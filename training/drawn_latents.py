@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a model draws by itself for examples whose true image is known."""
 
-import hashlib
 from pathlib import Path
 
 from ipt_ros.bagel import Bagel, fast_dtype, read_prompts
 from ipt_ros.bagel.flow import sample_latents
-from ipt_ros.bagel.tensor_files import write_tensors
+from ipt_ros.bagel.tensor_files import kept_tensors, write_tensors
 from ipt_ros.spatial.prompts import before_image_text, THINK_PROMPT
 import numpy as np
-from safetensors import safe_open
 import torch
 from torch import Tensor
 from tqdm import tqdm
 
 from .data import encode_images, TaskData
-from .finetune.latents import fingerprint
+from .finetune.latents import fingerprint, mark
 
 
 def add_drawn(data: TaskData, model: Bagel, count: int, seed: int,
@@ -38,10 +36,9 @@ def draw_latents(model: Bagel, data: TaskData, count: int, seed: int,
     are kept in the file ``cache``, where one is given, for this model.
     """
     key = {'model': _mark(model), 'count': str(count), 'seed': str(seed)}
-    if cache is not None and cache.exists():
-        with safe_open(cache, 'pt') as kept:
-            if kept.metadata() == key:
-                return kept.get_tensor('latents')
+    kept = kept_tensors(cache, key)
+    if kept is not None:
+        return kept['latents']
     dtype = fast_dtype(model.device)
     parts = []
     with torch.autocast(model.device.type, dtype, enabled=dtype != torch.float32):
@@ -70,8 +67,4 @@ def _drawn(model: Bagel, data: TaskData, indices: range, seed: int) -> Tensor:
 
 def _mark(model: Bagel) -> str:
     """Return what tells from others a model that draws other latents; a decoder changes none."""
-    digest = hashlib.sha256(f'{model.config} {fingerprint(model.vae)}'.encode())
-    for name, value in sorted(model.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
-    return digest.hexdigest()[:32]
+    return mark(f'{model.config} {fingerprint(model.vae)}', model.state_dict())

@@ -12,7 +12,7 @@ import tempfile
 from ipt_ros.bagel import Bagel, BagelConfig, fast_dtype, Tokenizer, Vae
 from ipt_ros.bagel.flops import FlopCount
 from ipt_training.data import stack_examples, TaskData
-from ipt_training.memory import adamw_memory, GIB, saved_bytes
+from ipt_training.memory import adamw_memory, GIB, saved_bytes, trained_share
 from ipt_training.nano import Build, STAGES
 from ipt_training.optimizers import OptimizerSettings
 from ipt_training.recipe import DecoderRecipe, DrawingRecipe, Recipe
@@ -206,13 +206,7 @@ def _with_memory(stage: str, settings: OptimizerSettings, parameters: list[nn.Pa
                  activations: int) -> str:
     """Return what is said of a stage, and of its parameters and memory below."""
     memory = adamw_memory(parameters, average=bool(settings.ema), activations=activations)
-    return f'{stage}\n  {_parameters(parameters)}\n  memory: {memory}'
-
-
-def _parameters(parameters: list[nn.Parameter]) -> str:
-    trained = sum(value.numel() for value in parameters if value.requires_grad)
-    total = sum(value.numel() for value in parameters)
-    return f'{trained:,} of {total:,} parameters are trained ({trained / total:.1%})'
+    return f'{stage}\n  {trained_share(parameters)}\n  memory: {memory}'
 
 
 def _counted(samples: dict[str, int]) -> str:

@@ -47,6 +47,14 @@ def adamw_memory(parameters: Iterable[Tensor], *, average: bool, activations: in
         optimizer=8 * trained, average=4 * trained if average else 0, activations=activations)
 
 
+def trained_share(parameters: Iterable[Tensor]) -> str:
+    """Return in words how many of the parameters are trained."""
+    parameters = list(parameters)
+    trained = sum(value.numel() for value in parameters if value.requires_grad)
+    total = sum(value.numel() for value in parameters)
+    return f'{trained:,} of {total:,} parameters are trained ({trained / total:.1%})'
+
+
 def saved_bytes(compute: Callable[[], object], parameters: Iterable[Tensor] = ()) -> int:
     """
     Return how many bytes ``compute`` keeps for the way back, but for ``parameters``.

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A recipe: everything that decides how a checkpoint is made, read from one YAML file."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -151,16 +151,11 @@ def load_recipe(path: str | Path) -> Recipe:
     """Read a recipe. Raises RecipeError: no file, bad YAML, unknown or missing fields."""
     path = Path(path)
     values = read_recipe(path)
+    for section in fields(Recipe):
+        if is_dataclass(section.type) and section.name not in values:
+            raise RecipeError(f'{path}: no section {section.name!r}; nano.yaml has all of them')
     try:
-        for name, kind in (('data', DataRecipe), ('vae', VaeRecipe),
-                           ('decoder', DecoderRecipe), ('encoder', EncoderRecipe),
-                           ('letters', ModelRecipe), ('answers', ModelRecipe),
-                           ('mixed', ModelRecipe), ('drawing', DrawingRecipe),
-                           ('trust', ModelRecipe)):
-            values[name] = from_dict(kind, values[name])
         recipe = from_dict(Recipe, values)
-    except KeyError as error:
-        raise RecipeError(f'{path}: no section {error}; nano.yaml has all of them') from error
     except (TypeError, ValueError, ConfigError) as error:
         raise RecipeError(f'{path}: {error}') from error
     return Recipe(**{

@@ -56,7 +56,7 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
     if mode == 'own':
         trained = min(trained, len(data.drawn))
     for index in rng.integers(trained, size=count):
-        material = data.own_material(index) if mode == 'own' else data.material(index)
+        material = data.material(index)
         if mode == 'locate':
             told = places_told(data, int(index), patch, rng)
             samples.append(told_sample(material, told[:recipe.questions[mode]]))
@@ -91,9 +91,10 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
             if rng.random() < OTHER_INPUTS:
                 other = data.material(int(rng.integers(trained)))
             samples.append(read_sample(material, questions, other))
+        elif mode == 'own':
+            samples.append(imagine_sample(data.own_material(index), questions, noised_copies=0))
         else:
-            copies = 0 if mode == 'own' else recipe.noised_copies
-            samples.append(imagine_sample(material, questions, copies))
+            samples.append(imagine_sample(material, questions, recipe.noised_copies))
     return samples
 
 

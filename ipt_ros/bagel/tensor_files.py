@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Writing safetensors files: a kill or a full disk leaves the old one and nothing else."""
+"""Safetensors files that are whole or not there, whenever a process is killed or a disk full."""
 
 from collections.abc import Mapping
 import errno
@@ -7,11 +7,11 @@ import os
 from pathlib import Path
 import shutil
 
-from safetensors import SafetensorError
+from safetensors import safe_open, SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
-DRAFT = '.draft'  # of a folder beside the file; one that a killed process left is used again
+DRAFT = '.draft'  # of a folder beside the file; what a killed process left there is removed
 
 
 def write_tensors(path: str | os.PathLike, tensors: Mapping[str, Tensor],
@@ -36,3 +36,14 @@ def write_tensors(path: str | os.PathLike, tensors: Mapping[str, Tensor],
         raise OSError(errno.ENOSPC if full else errno.EIO, str(error), str(path)) from error
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def kept_tensors(path: str | os.PathLike | None,
+                 metadata: Mapping[str, str]) -> dict[str, Tensor] | None:
+    """Return what `write_tensors` wrote with just this metadata; None for others, or no file."""
+    if path is None or not Path(path).exists():
+        return None
+    with safe_open(path, 'pt') as file:
+        if file.metadata() != metadata:
+            return None
+        return {name: file.get_tensor(name) for name in file.keys()}

@@ -78,7 +78,8 @@ class RecordFolder:
         Return the records in ``out`` made with these settings; write run.json.
 
         Results of other settings are removed first: a stop in between must not leave them under
-        the new name. They are made again of their records. Raises EvaluationError where the
+        the new name. They are made again of their records. Of the same settings, what else
+        run.json says stays. Raises EvaluationError where the
         folder is that of something else.
         """
         key = hashlib.sha256(json.dumps(settings, sort_keys=True).encode()).hexdigest()[:8]
@@ -91,7 +92,8 @@ class RecordFolder:
                                   'folder')
         if before.get('records') != name:
             (out / RESULTS).unlink(missing_ok=True)
-        write_json(out / RUN, {'records': name, 'settings': settings})
+            before = {}
+        write_json(out / RUN, before | {'records': name, 'settings': settings})
         return cls(out / name)
 
     @classmethod

@@ -104,17 +104,15 @@ def evaluate(plan: Plan, out: Path, scenes: Path | None = None) -> dict:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     model = Bagel.from_checkpoint(
         plan.checkpoint, device=device, dtype=plan.dtype and DTYPES[plan.dtype])
-    before = read_json(out / RUN) if (out / RUN).exists() else {}
     folder = RecordFolder.opened(out, plan.settings(device))
-    # Of the same run, what other tasks left out still holds, as do their results.
-    same = before.get('records') == folder.path.name
-    left_out = before.get('left_out', {}) if same else {}
+    run = read_json(out / RUN)
+    left_out = run.setdefault('left_out', {})
     results = read_json(out / RESULTS) if (out / RESULTS).exists() else {}
     source = _source(plan, scenes or out)
     for task in plan.tasks:
         examples = source.examples(task, plan.n)
         left_out[task] = dict(source.skipped.most_common())
-        write_json(out / RUN, read_json(out / RUN) | {'left_out': left_out})
+        write_json(out / RUN, run)
         _say_left_out(task, left_out[task])
         judges = [Judge(model, reference) for reference in source.references(task, examples)]
         for mode in plan.modes:

@@ -17,7 +17,7 @@ from ipt_training.finetune.samples import checkpoint_config, training_config
 from ipt_training.finetune.sharding import spread_memory
 from ipt_training.finetune.train import describe_plan, make_plan, training_dtype
 from ipt_training.finetune.trainee import check_start, prepare
-from ipt_training.memory import adamw_memory, GIB, Memory
+from ipt_training.memory import adamw_memory, GIB, Memory, trained_share
 from ipt_training.sample_sheet import draw_samples_sheet
 import numpy as np
 import torch
@@ -43,10 +43,7 @@ def dry_run(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print) 
     with torch.device('meta'):
         model = Bagel(base, tokenizer)
     prepare(model, recipe)
-    parameters = list(model.parameters())
-    trained = sum(value.numel() for value in parameters if value.requires_grad)
-    total = sum(value.numel() for value in parameters)
-    say(f'{trained:,} of {total:,} parameters are trained ({trained / total:.1%})')
+    say(trained_share(model.parameters()))
     samples = samples_of(plan.batch(0), rows, recipe, config)
     batch = pack(samples, config, tokenizer, vae=_EmptyLatents(config))
     memory = estimate_memory(model, recipe, device, batch)
@@ -60,7 +57,7 @@ def dry_run(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print) 
     work.mkdir(parents=True, exist_ok=True)
     free = shutil.disk_usage(work).free
     # Written beside the old one before it takes its place.
-    state = 2 * (memory.optimizer + memory.average + 4 * trained)
+    state = 2 * (memory.optimizer + memory.average + memory.gradients)  # as large as weights
     say(f'disk: up to {state / GIB:.2f} GiB for saved states in {work}, where '
         f'{free / GIB:.1f} GiB are free')
     picture = work / 'first_batch.png'
@@ -106,7 +103,7 @@ def estimate_memory(model: Bagel, recipe: FinetuneRecipe, device: str, batch: Ba
         layer += number * batch.lines.numel() * batch.lines.shape[1] // batch.tokens
     twice = recipe.checkpoint_activations
     full = recipe.packing.batch_tokens / batch.tokens
-    activations = full * batch.tokens * _of_layers(
+    activations = recipe.packing.batch_tokens * _of_layers(
         layer, number * config.hidden_size, config.num_hidden_layers, twice)
     if any(value.requires_grad for value in model.vit_model.parameters()):
         patches = sum(group.pixels.shape[0] * len(group.cells) for group in batch.vit)

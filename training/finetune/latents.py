@@ -7,6 +7,7 @@ A file appears whole or not at all, whenever a process is killed; what is damage
 """
 
 from collections import OrderedDict
+from collections.abc import Mapping
 import errno
 import hashlib
 import json
@@ -98,10 +99,15 @@ class LatentCache:
 
 def fingerprint(vae: Vae) -> str:
     """Return what tells a VAE's latents, and the format they are computed in, from others."""
-    digest = hashlib.sha256(repr(vae.config).encode())
-    for name, value in sorted(vae.named_tensors().items()):
-        if not name.startswith('encoder.'):
-            continue  # a decoder changes no latent
+    # A decoder changes no latent.
+    return mark(repr(vae.config), {name: value for name, value in vae.named_tensors().items()
+                                   if name.startswith('encoder.')})
+
+
+def mark(settings: str, tensors: Mapping[str, Tensor]) -> str:
+    """Return what tells these settings and tensors, with their types and devices, from others."""
+    digest = hashlib.sha256(settings.encode())
+    for name, value in sorted(tensors.items()):
         digest.update(f'{name} {value.dtype} {tuple(value.shape)} {value.device.type}'.encode())
         digest.update(value.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
     return digest.hexdigest()[:32]

@@ -34,7 +34,6 @@ from ipt_training.finetune.trainee import (
 from ipt_training.locking import only_one
 from ipt_training.peak import device_peak
 from ipt_training.store import write_json
-from safetensors import SafetensorError
 import torch
 
 _WELL_FILLED = 0.95  # of the token budget
@@ -200,7 +199,7 @@ def clear_words(recipe: FinetuneRecipe) -> Iterator[None]:
     """Turn what a full disk raises, wherever it happens, into a FinetuneError."""
     try:
         yield
-    except (OSError, RuntimeError, SafetensorError) as error:
+    except (OSError, RuntimeError) as error:
         full = (isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
                 or not isinstance(error, OSError) and 'No space left' in str(error))
         if not full:
