@@ -12,8 +12,11 @@ from typing import Any
 import torch
 from torch import nn
 
-# What turns tokens or latents into hidden states and back. Muon is made for what is in between.
-_OUTER = ('embed', 'lm_head', 'vae2llm', 'llm2vae')
+from .muon import Muon
+
+# What turns tokens or latents into hidden states, and these into what is asked for. Muon is made
+# for what is in between.
+_OUTER = ('embed', 'head', 'vae2llm', 'llm2vae')
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ class Optimizers:
             [{'params': matrices, 'weight_decay': settings.weight_decay},
              {'params': vectors, 'weight_decay': 0.0}],
             lr=settings.learning_rate, betas=settings.betas, eps=settings.eps, fused=True)
-        muon = [torch.optim.Muon(
+        muon = [Muon(
             hidden, lr=settings.learning_rate, weight_decay=settings.weight_decay,
             adjust_lr_fn='match_rms_adamw')] if hidden else []
         self.all: list[torch.optim.Optimizer] = [adamw, *muon]

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Optimizers: who updates what, at what rate, and going on where a run was stopped."""
 
+from ipt_training import muon
+from ipt_training.muon import Muon
 from ipt_training.optimizers import Optimizers, OptimizerSettings
 import pytest
 import torch
@@ -72,3 +74,31 @@ def test_a_state_of_the_other_method_is_refused_and_unknown_methods_too():
             Optimizers(model, settings('adamw')).state_dict())
     with pytest.raises(ValueError, match="got 'sgd'"):
         settings('sgd')
+
+
+@pytest.mark.parametrize('rate', ['match_rms_adamw', 'original'])
+@pytest.mark.parametrize('shape', [(12, 30), (30, 12)])
+def test_muon_in_float32_goes_the_way_of_pytorchs_own(shape, rate, monkeypatch):
+    monkeypatch.setattr(muon, 'fast_dtype', lambda device: torch.float32)
+    torch.manual_seed(0)
+    first = torch.randn(shape)
+    steps = []
+    for kind in (Muon, torch.optim.Muon):
+        weights = nn.Parameter(first.clone())
+        optimizer = kind([weights], lr=0.1, weight_decay=0.1, adjust_lr_fn=rate)
+        generator = torch.Generator().manual_seed(1)
+        for _ in range(3):
+            weights.grad = torch.randn(shape, generator=generator)
+            optimizer.step()
+        steps.append(weights.detach() - first)
+    ours, reference = steps
+    assert (ours - reference).norm() < 0.02 * reference.norm()  # theirs is made in bfloat16
+
+
+def test_muon_is_pytorchs_own_where_bfloat16_is_fast(monkeypatch):
+    calls = []
+    monkeypatch.setattr(muon, 'fast_dtype', lambda device: torch.bfloat16)
+    monkeypatch.setattr(torch.optim.Muon, 'step', lambda self, closure=None: calls.append(self))
+    optimizer = Muon([nn.Parameter(torch.ones(2, 3))])
+    optimizer.step()
+    assert calls == [optimizer]
