@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One request on the model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 import math
 import re
@@ -20,13 +20,8 @@ from ipt_ros.bagel import (
 )
 from ipt_ros.imagination.data import Answer, Code, ImaginationError, Options, Progress
 from ipt_ros.imagination.prepare import Prepared
-from ipt_ros.spatial import answer_candidates, choice_probabilities, extract_answer, LETTERS
-from ipt_ros.spatial.prompts import (
-    after_image_text,
-    ANSWER_ONLY_PROMPT,
-    before_image_text,
-    THINK_PROMPT,
-)
+from ipt_ros.spatial import answers_like, choice_probabilities, extract_answer, LETTERS
+from ipt_ros.spatial.prompts import ANSWER_ONLY_PROMPT, before_image_text, THINK_PROMPT
 import numpy as np
 
 _TAG = re.compile(r'<answer>\s*(.*?)\s*(?:</answer>|$)', re.DOTALL)
@@ -67,7 +62,7 @@ class ModelRun:
         self.phases.update({name: took for name, took in reasoning.timings.items() if took})
         began = time.perf_counter()
         choices = prepared.question.choices
-        probabilities = self._believe(reasoning, len(choices)) if choices else []
+        probabilities = self._believe(reasoning, choices) if choices else []
         self.phases['score'] = time.perf_counter() - began
         letter = _letter(reasoning, choices, probabilities)
         index = LETTERS.index(letter) if letter else -1
@@ -111,11 +106,9 @@ class ModelRun:
             own, steps=options.steps or own.steps, temperature=options.temperature,
             max_tokens=options.max_tokens or own.max_tokens)
 
-    def _believe(self, reasoning: Reasoning, count: int) -> list[float]:
+    def _believe(self, reasoning: Reasoning, choices: Sequence[str]) -> list[float]:
         """Return the model's probability of each choice, as the answer that it was to write."""
-        candidates = answer_candidates(count)
-        if reasoning.images:
-            candidates = [after_image_text(letter) for letter in LETTERS[:count]]
+        candidates = answers_like(reasoning.answer_text, choices, bool(reasoning.images))
         self._report(Progress('score', 1, 1))
         return choice_probabilities(score_texts(reasoning.context, candidates))
 

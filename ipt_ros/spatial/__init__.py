@@ -6,7 +6,7 @@ Numpy and OpenCV only: no ROS, no simulator, no model.
 """
 
 from ipt_ros.spatial.answers import (
-    answer_candidates,
+    answers_like,
     choice_probabilities,
     choose,
     extract_answer,
@@ -30,7 +30,7 @@ __all__ = [
     'PathPixels',
     'Question',
     'Task',
-    'answer_candidates',
+    'answers_like',
     'choice_probabilities',
     'choose',
     'draw_arrow',

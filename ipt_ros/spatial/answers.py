@@ -7,7 +7,7 @@ import math
 import re
 
 from ipt_ros.spatial.examples import LETTERS
-from ipt_ros.spatial.prompts import answer_text
+from ipt_ros.spatial.prompts import ANSWER_START, answer_text, IMAGE_END
 
 # In the order of the published evaluation; the first rule that yields a valid letter wins.
 # A tag may hold a letter with decoration ('B', '(B)', 'B. left') or, see below, an option's text.
@@ -74,9 +74,22 @@ def letter_of_choice(text: str, choices: Sequence[str]) -> str:
     return ''
 
 
-def answer_candidates(count: int) -> list[str]:
-    """Return the tagged answers to score with the model, one a choice."""
-    return [answer_text(letter) for letter in LETTERS[:count]]
+def answers_like(written: str, choices: Sequence[str], after_image: bool = False) -> list[str]:
+    """
+    Return what the model would have written for each of the choices, to score with the model.
+
+    What stands before the answer in the ``written`` text, a thought for instance, is taken as
+    given. But what was read off an image names what was chosen: for another choice that one
+    stands there, so that a model which reads aloud is as doubtful as it was when it read.
+    """
+    before, tag, _ = written.rpartition(ANSWER_START)
+    if not tag:
+        before = IMAGE_END if after_image else ''
+    thought, end, reading = before.rpartition(IMAGE_END)
+    letter = extract_answer(written, choices).letter if end else ''
+    said = rf'(?<!\w){re.escape(choices[LETTERS.index(letter)])}(?!\w)' if letter else '(?!)'
+    return [thought + end + re.sub(said, lambda _, name=choice: name, reading) + answer_text(own)
+            for own, choice in zip(LETTERS, choices, strict=False)]
 
 
 def choice_probabilities(logprobs: Sequence[float]) -> list[float]:

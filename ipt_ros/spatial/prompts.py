@@ -22,11 +22,12 @@ ANSWER_ONLY_PROMPT = (
 
 IMAGE_START = '<image_start>'
 IMAGE_END = '<image_end>'
+ANSWER_START = '<answer>'
 
 
 def answer_text(letter: str) -> str:
     """Target of the answer mode: the letter in its tags."""
-    return f'<answer>{letter}</answer>'
+    return f'{ANSWER_START}{letter}</answer>'
 
 
 def before_image_text(think: str) -> str:

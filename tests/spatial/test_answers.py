@@ -5,7 +5,7 @@ import math
 
 from hypothesis import given
 from hypothesis import strategies as st
-from ipt_ros.spatial import answer_candidates, choice_probabilities, choose, extract_answer
+from ipt_ros.spatial import answers_like, choice_probabilities, choose, extract_answer
 import pytest
 
 FOUR = ['1', '2', '3', '4']
@@ -65,8 +65,25 @@ def test_any_text_gives_a_valid_letter_or_none(text, count):
 @given(st.integers(2, 8).flatmap(lambda n: st.tuples(st.just(n), st.integers(0, n - 1))))
 def test_every_candidate_is_read_back(pair):
     count, pick = pair
-    letter = extract_answer(answer_candidates(count)[pick], ['x'] * count).letter
+    letter = extract_answer(answers_like('', ['x'] * count)[pick], ['x'] * count).letter
     assert letter == 'ABCDEFGH'[pick]
+
+
+@pytest.mark.parametrize(('written', 'after_image', 'before'), [
+    ('<answer>A</answer>', False, ['', '', '']),
+    ('<think>2 here.</think><answer>B</answer>', False, ['<think>2 here.</think>'] * 3),
+    ('<image_end><answer>B</answer>', True, ['<image_end>'] * 3),
+    ('I do not know', False, ['', '', '']),
+    ('I do not know', True, ['<image_end>'] * 3),
+    # What was read off the image, not what was thought before it, goes with the choice.
+    ('<think>2 views</think><image_end>chair 2.<answer>B</answer>', True,
+     [f'<think>2 views</think><image_end>chair {number}.' for number in (1, 2, 3)]),
+    ('<image_end>chair 12.<answer>B</answer>', True, ['<image_end>chair 12.'] * 3),
+    ('<image_end>chair 3.<answer>B</answer>', True, ['<image_end>chair 3.'] * 3),
+])
+def test_other_choices_stand_in_the_place_of_the_written_one(written, after_image, before):
+    assert answers_like(written, ['1', '2', '3'], after_image) == [
+        f'{start}<answer>{letter}</answer>' for start, letter in zip(before, 'ABC')]
 
 
 @given(st.lists(st.floats(-500, 0), min_size=1, max_size=8))

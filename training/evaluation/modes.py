@@ -28,14 +28,8 @@ from ipt_ros.bagel import (
     Sampling,
     score_each,
 )
-from ipt_ros.spatial import choice_probabilities, Example, extract_answer, LETTERS, Question
-from ipt_ros.spatial.prompts import (
-    ANSWER_ONLY_PROMPT,
-    answer_text,
-    before_image_text,
-    IMAGE_END,
-    THINK_PROMPT,
-)
+from ipt_ros.spatial import answers_like, choice_probabilities, Example, extract_answer, Question
+from ipt_ros.spatial.prompts import ANSWER_ONLY_PROMPT, before_image_text, THINK_PROMPT
 import numpy as np
 
 from .baselines import can_judge
@@ -44,7 +38,6 @@ MODES = ('answer', 'answer-vae', 'imagine', 'text-cot', 'oracle')
 THINKING = ('imagine', 'text-cot', 'oracle')
 READING_LATENTS = ('answer-vae', 'imagine', 'oracle')
 ORACLE_INPUTS = ('vae+vit', 'vae')
-_ANSWER_TAG = '<answer>'
 
 
 @dataclass(frozen=True)
@@ -137,7 +130,7 @@ def ask_together(model: Bagel, asked: Sequence[tuple[Example, Question]], mode: 
         # A text is drawn from the seed plus the number of texts before it.
         seeds=[seed + oracle for own in seeds for seed in own])
     began = time.perf_counter()
-    beliefs = _beliefs(results, [len(asked[row][1].choices) for row in owners], oracle)
+    beliefs = _beliefs(results, [asked[row][1].choices for row in owners], oracle)
     score = (time.perf_counter() - began) / len(owners)
     replies: list[list[Reply]] = [[] for _ in asked]
     for row, result, probabilities in zip(owners, results, beliefs):
@@ -152,23 +145,11 @@ def ask_together(model: Bagel, asked: Sequence[tuple[Example, Question]], mode: 
     return replies
 
 
-def _beliefs(results: Sequence[Reasoning], counts: Sequence[int],
+def _beliefs(results: Sequence[Reasoning], choices: Sequence[Sequence[str]],
              after_image: bool) -> list[list[float]]:
-    """Return the probability of each of ``counts`` choices as what each answer says."""
+    """Return the probability of each of a reply's ``choices`` as what its answer says."""
     contexts = ContextBatch.join([result.context.batch for result in results])
     scores = score_each(contexts, [
-        answers_like(result.answer_text, count, after_image or bool(result.images))
-        for result, count in zip(results, counts)])
+        answers_like(result.answer_text, own, after_image or bool(result.images))
+        for result, own in zip(results, choices)])
     return [choice_probabilities(own) if own else [] for own in scores]
-
-
-def answers_like(written: str, count: int, after_image: bool) -> list[str]:
-    """
-    Return what the model would have written for each of ``count`` choices.
-
-    What stands before the answer in the written text, a thought for instance, is taken as given.
-    """
-    before, tag, _ = written.rpartition(_ANSWER_TAG)
-    if not tag:
-        before = IMAGE_END if after_image else ''
-    return [before + answer_text(letter) for letter in LETTERS[:count]]

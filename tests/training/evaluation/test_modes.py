@@ -11,7 +11,7 @@ from ipt_ros.bagel import (
     score_texts,
     TextResult,
 )
-from ipt_ros.spatial import choice_probabilities, Question
+from ipt_ros.spatial import answers_like, choice_probabilities, Question
 from ipt_ros.spatial.prompts import (
     after_image_text,
     ANSWER_ONLY_PROMPT,
@@ -20,7 +20,6 @@ from ipt_ros.spatial.prompts import (
     THINK_PROMPT,
 )
 from ipt_training.evaluation.modes import (
-    answers_like,
     ask,
     ask_together,
     can_ask,
@@ -120,18 +119,6 @@ def test_steps_replace_the_checkpoint_s_own(model):
     assert Options().sampling(own, 'imagine') == own
 
 
-@pytest.mark.parametrize(('written', 'after_image', 'before'), [
-    ('<answer>A</answer>', False, ''),
-    ('<think>Two here.</think><answer>B</answer>', False, '<think>Two here.</think>'),
-    ('<image_end><answer>B</answer>', True, '<image_end>'),
-    ('I do not know', False, ''),
-    ('I do not know', True, '<image_end>'),
-])
-def test_other_choices_stand_in_the_place_of_the_written_one(written, after_image, before):
-    assert answers_like(written, 3, after_image) == [
-        before + answer_text(letter) for letter in 'ABC']
-
-
 def test_belief_is_the_probability_of_each_choice_after_what_was_read(model, example, says):
     one = example(0)
     said = '<think>Two here.</think><answer>B</answer>'
@@ -141,7 +128,7 @@ def test_belief_is_the_probability_of_each_choice_after_what_was_read(model, exa
     context.add_image(one.images[0], vae=False)
     context.add_text(one.questions[0].text)
     expected = choice_probabilities(score_texts(
-        context, answers_like(said, len(one.questions[0].choices), False)))
+        context, answers_like(said, one.questions[0].choices)))
     found = ask(model, one, one.questions[0], 'text-cot', 0, Options()).probabilities
     assert found == pytest.approx(expected, rel=1e-4)
     assert sum(found) == pytest.approx(1)
