@@ -31,7 +31,8 @@ class TaskData:
     of the same heights and widths, None where examples carry no truth. Latents (float16, scaled)
     are there once `add_latents` ran; ``drawn`` uint8 (n, H, W, 3) and their latents, of the first
     n examples, once a model drew them (`drawn_latents`). ``class_names`` are those of the class
-    indices. ``target_counts``: of counting, how many of each class the map shows, beyond doubt.
+    indices. ``target_counts``: of counting, how many of each class the map shows, beyond doubt;
+    ``target_middles``: name and place of every object on it, from 0 (left, top) to 1.
     """
 
     inputs: np.ndarray
@@ -40,6 +41,7 @@ class TaskData:
     questions: list[list[Question]]
     relations: list[list[Relation]]
     target_counts: list[dict[str, int]] = field(default_factory=list)
+    target_middles: list[list[tuple[str, float, float]]] = field(default_factory=list)
     input_classes: np.ndarray | None = None
     input_depths: np.ndarray | None = None
     target_classes: np.ndarray | None = None
@@ -125,6 +127,7 @@ def stack_examples(examples: Iterable[Example]) -> TaskData:
         columns['questions'].append(example.questions)
         columns['relations'].append(relations(example))
         columns['target_counts'].append(_counts_on_map(example))
+        columns['target_middles'].append(_middles_on_map(example))
         if example.dense:
             *views, target = example.dense
             columns['input_classes'].append(np.stack([view.classes for view in views]))
@@ -132,14 +135,31 @@ def stack_examples(examples: Iterable[Example]) -> TaskData:
             columns['target_classes'].append(target.classes)
             columns['target_depths'].append(target.depth_mm)
     listed = {name: columns.pop(name)
-              for name in ('thinks', 'questions', 'relations', 'target_counts')}
+              for name in ('thinks', 'questions', 'relations', 'target_counts',
+                           'target_middles')}
     stacked = {name: np.stack(rows) for name, rows in columns.items() if rows}
     return TaskData(**stacked, **listed)
 
 
+def _seen_on_map(example: Example) -> list[dict]:
+    """Return what metadata of counting say of every object that the map or a view shows."""
+    return example.metadata.get('seen', []) if example.task == 'mvc' else []
+
+
+def _middles_on_map(example: Example) -> list[tuple[str, float, float]]:
+    """
+    Return name and place of every object on a map: across and down, each from 0 to 1.
+
+    None of recorded examples, which do not know where objects are.
+    """
+    return [(row['name'], *(0.5 - row[side] / example.metadata['map']['size']
+                            for side in ('left', 'ahead')))
+            for row in _seen_on_map(example) if row.get('map_area') and 'ahead' in row]
+
+
 def _counts_on_map(example: Example) -> dict[str, int]:
     """Return how often each class is on a map, without those of which a part hardly shows."""
-    rows = example.metadata.get('seen', []) if example.task == 'mvc' else []
+    rows = _seen_on_map(example)
     doubtful = {row['name'] for row in rows if not row.get('map_area')}
     return dict(Counter(row['name'] for row in rows if row['name'] not in doubtful))
 

@@ -15,7 +15,13 @@ from ipt_training.data import stack_examples, TaskData
 from ipt_training.memory import adamw_memory, GIB, saved_bytes, trained_share
 from ipt_training.nano import Build, STAGES
 from ipt_training.optimizers import OptimizerSettings
-from ipt_training.recipe import DecoderRecipe, DrawingRecipe, Recipe
+from ipt_training.recipe import (
+    DecoderRecipe,
+    DrawingRecipe,
+    EncoderRecipe,
+    MapsRecipe,
+    Recipe,
+)
 from ipt_training.sample_sheet import draw_samples_sheet
 from ipt_training.store import class_names, load_examples, SUFFIX
 from ipt_training.train_encoder import DenseHead, encode_pixels
@@ -55,7 +61,10 @@ def dry_run(build: Build, stages: list[str], say: Callable[[str], None] = print)
         pictures = []
         for stage in (name for name in STAGES if name in stages):
             if stage == 'encoder':
-                say(_encoder(recipe, config, material))
+                say(_encoder(stage, recipe.encoder, recipe.encoder.batch_size, config, material))
+            elif stage == 'maps':
+                say(_encoder(stage, recipe.maps, recipe.maps.batch_size + recipe.maps.others,
+                             config, material))
             elif stage == 'vae':
                 say(_vae(recipe, config))
             elif stage == 'decoder':
@@ -150,21 +159,21 @@ def _model_stage(name: str, recipe: Recipe, config: BagelConfig, material: Mater
         stage.optimizer, parameters, activations)
 
 
-def _encoder(recipe: Recipe, config: BagelConfig, material: Material) -> str:
-    stage = recipe.encoder
+def _encoder(name: str, stage: EncoderRecipe | MapsRecipe, images: int, config: BagelConfig,
+             material: Material) -> str:
     height, width = _largest(material)
     patch = config.vit.patch_size
     with torch.device('meta'):
         model = Bagel(config, material.tokenizer).to(fast_dtype())
         head = DenseHead(config.vit.hidden_size, patch, stage.cell, len(material.classes))
         head = head.to(fast_dtype())
-        pixels = torch.zeros(stage.batch_size, 3, height, width, dtype=fast_dtype())
+        pixels = torch.zeros(images, 3, height, width, dtype=fast_dtype())
         parameters = [*model.vit_model.parameters(), *head.parameters()]
         activations = saved_bytes(
             lambda: head(encode_pixels(model, pixels), height // patch, width // patch),
             parameters)
     return _with_memory(
-        f'encoder: {stage.steps} steps of {stage.batch_size} images, at most {width} x {height} '
+        f'{name}: {stage.steps} steps of {images} images, at most {width} x {height} '
         'pixels', stage.optimizer, parameters, activations)
 
 

@@ -10,6 +10,7 @@ and in which pictures they are; of a map with a path, also which way it goes fro
 from collections.abc import Sequence
 
 from ipt_ros.spatial.path_marks import PARTS
+from ipt_ros.spatial.tasks.counting import MAX_COUNT
 import numpy as np
 
 from .data import TaskData
@@ -18,6 +19,7 @@ from .relations import answer_in_words, compass_words, on_map, Relation
 from .samples import Material
 
 COMPASS_HEADING = 'from M1 on the map:'
+COUNT_HEADING = 'how many:'
 # The turns after which a place is looked at, by task.
 TURNS = {'pet': ('', 'left', 'right'), 'pt': ('', 'around')}
 # Of the listings of a map with a path, how many tell of nothing but the marks, and how many where
@@ -46,10 +48,18 @@ def listing(task: str, data: TaskData, index: int, patch: int,
     elif task in TURNS:
         heading, entries = 'in the picture:', _positions(data, index, patch)
     elif not simple:
-        heading, entries = 'how many:', _counts(data.material(index))
+        heading, entries = COUNT_HEADING, _counts(data.material(index))
     else:
         heading, entries = 'in which pictures:', _pictures(data, index, patch)
     return heading, [entries[i] for i in rng.permutation(len(entries))]
+
+
+def map_listing(data: TaskData, index: int,
+                rng: np.random.Generator) -> tuple[str, list[str]]:
+    """Return a heading and, in random order, how many of everything an example's map shows."""
+    entries = [f'{name} {count}' for name, count in data.target_counts[index].items()
+               if count <= MAX_COUNT]
+    return COUNT_HEADING, [entries[i] for i in rng.permutation(len(entries))]
 
 
 def turned_heading(task: str, turn: str) -> str:

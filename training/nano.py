@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ipt_ros.bagel import Bagel, BagelConfig, Tokenizer, Vae
 from ipt_ros.bagel.config import from_dict
-from ipt_ros.bagel.tensor_files import write_tensors
+from ipt_ros.bagel.tensor_files import kept_tensors, write_tensors
 from ipt_ros.spatial.prompts import (
     after_image_text,
     ANSWER_ONLY_PROMPT,
@@ -26,6 +26,7 @@ import torch
 from .align import align_connector, tie_first_head
 from .data import add_latents, load_tasks, TaskData
 from .drawn_latents import add_drawn, draw_latents
+from .finetune.latents import mark
 from .generate import generate
 from .listings import COMPASS_HEADING, turned_heading, TURNS
 from .locking import only_one
@@ -36,11 +37,12 @@ from .store import class_names, load_examples
 from .tokenizer import build_tokenizer
 from .train_decoder import train_decoder
 from .train_encoder import encode_pixels, train_encoder
+from .train_maps import count_grid, train_maps
 from .train_model import train_model
 from .train_vae import latent_statistics, train_vae
 
-STAGES = ('data', 'tokenizer', 'encoder', 'letters', 'answers', 'vae', 'decoder', 'mixed',
-          'drawing', 'trust', 'redrawing')
+STAGES = ('data', 'tokenizer', 'encoder', 'maps', 'letters', 'answers', 'vae', 'decoder',
+          'mixed', 'drawing', 'trust', 'redrawing')
 
 
 class Build:
@@ -137,10 +139,24 @@ class Build:
             folder=self.work, seed=self.recipe.seed)
         write_tensors(self.work / 'encoder.safetensors', model.vit_model.state_dict())
 
+    def make_maps(self) -> None:
+        """Train the image encoder on maps, other images look to it as before."""
+        result = self.work / 'maps.safetensors'
+        if result.exists():
+            return
+        if self.start:
+            model = Bagel.from_checkpoint(self.start, dtype=torch.float32)
+        else:
+            model = self.new_model()
+            model.vit_model.load_state_dict(load_file(self.work / 'encoder.safetensors'))
+        known = encoder_mark(model)
+        if 'mvc' in self.recipe.data.tasks:  # no other task has maps without a path on them
+            self._train_maps(model)
+        write_tensors(result, model.vit_model.state_dict(), known)
+
     def make_letters(self) -> None:
         """Train the model to read choices, and give it the trained image encoder."""
-        self._make('letters', lambda model: model.vit_model.load_state_dict(
-            load_file(self.work / 'encoder.safetensors')))
+        self._make('letters', self._take_encoder)
 
     def make_answers(self) -> None:
         """Train the decoder to find things in images by their names."""
@@ -166,6 +182,8 @@ class Build:
             if self.start:
                 check_same_encoder(saved, model.vae, self.start, self.work, 'decoder')
             model.vae.load(saved)
+        if self.start:
+            self._take_encoder(model)
         self._add_latents(model)
         self._train('mixed', model)
         self._save_checkpoint(model)
@@ -181,6 +199,8 @@ class Build:
     def make_trust(self) -> None:
         """Train answers behind what the model draws itself; write the checkpoint folder again."""
         model = Bagel.from_checkpoint(self._source(), dtype=torch.float32)
+        if self.start and not self._finished:
+            self._take_encoder(model)
         self._add_latents(model)
         stage = self.recipe.trust
         for task, data in self.loaded()[0].items():
@@ -198,6 +218,20 @@ class Build:
         model.save_checkpoint(self.recipe.checkpoint, dtype=torch.bfloat16)
         print(f'wrote {self.recipe.checkpoint}')
         self._finished = self.recipe.checkpoint
+
+    def _train_maps(self, model: Bagel) -> None:
+        tasks, classes = self.loaded()
+        counting, vit = tasks['mvc'], model.config.vit
+        rows, columns = (side // vit.patch_size for side in counting.targets.shape[1:3])
+        train_maps(
+            model.vit_model, lambda encoder, pixels: encode_pixels(model, pixels, encoder),
+            counting.dense_groups()[1],
+            np.stack([count_grid(middles, rows, columns, classes)
+                      for middles in counting.target_middles]),
+            [group for data in tasks.values() for group in data.image_groups()
+             if group is not counting.targets],
+            names=classes, width=vit.hidden_size, patch=vit.patch_size,
+            settings=self.recipe.maps, folder=self.work, seed=self.recipe.seed)
 
     def _train_drawing(self, name: str) -> None:
         source = self._source()
@@ -220,6 +254,19 @@ class Build:
 
     def _drawn_file(self, stage: str, task: str) -> Path:
         return self.work / f'{stage}-{task}.safetensors'
+
+    def _take_encoder(self, model: Bagel) -> None:
+        """Give a model the encoder that learned maps; with a start, if it was that one's own."""
+        result = self.work / 'maps.safetensors'
+        if self.start and result.exists():
+            learned = kept_tensors(result, encoder_mark(model))
+            if learned is None:
+                raise RecipeError(
+                    f"{result} was trained for another checkpoint than '{self.start}'; delete it "
+                    'and maps.pt, or give another work_dir')
+            model.vit_model.load_state_dict(learned)
+        elif not self.start:
+            model.vit_model.load_state_dict(load_file(result))
 
     def _add_latents(self, model: Bagel) -> None:
         for task, data in self.loaded()[0].items():
@@ -272,6 +319,11 @@ class Build:
         """Return a model with random weights and the tokenizer of the earlier stage."""
         tokenizer = Tokenizer.from_folder(self.work / 'tokenizer')
         return Bagel.from_config(self.config(len(tokenizer)), tokenizer, seed=self.recipe.seed)
+
+
+def encoder_mark(model: Bagel) -> dict[str, str]:
+    """Return what tells a model's image encoder from others, for the metadata of a file."""
+    return {'encoder': mark(str(model.config.vit), model.vit_model.state_dict())}
 
 
 def check_same_encoder(saved: Mapping[str, torch.Tensor], vae: Vae, start: Path,

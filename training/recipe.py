@@ -67,12 +67,29 @@ class EncoderRecipe:
 
 
 @dataclass(frozen=True)
+class MapsRecipe:
+    """
+    The image encoder on maps; ``cell`` as above.
+
+    ``batch_size``: maps a step; ``others``: images a step whose features are held. For
+    ``head_steps`` first of all only the heads learn.
+    """
+
+    steps: int
+    batch_size: int
+    others: int
+    cell: int
+    head_steps: int
+    optimizer: OptimizerSettings
+
+
+@dataclass(frozen=True)
 class ModelRecipe:
     """
     A stage of the whole model.
 
     Kinds of samples are called 'MODE-TASK', with the modes of `samples`: drill, locate, list,
-    answer, imagine, read, own, look.
+    tell, answer, imagine, read, own, look.
 
     ``samples``: samples of each kind a step; ``weights``: of their losses; ``questions``:
     most questions a sample by mode; ``open_share``: share of questions that are asked without
@@ -113,6 +130,7 @@ class Recipe:
     vae: VaeRecipe
     decoder: DecoderRecipe
     encoder: EncoderRecipe
+    maps: MapsRecipe
     letters: ModelRecipe
     answers: ModelRecipe
     mixed: ModelRecipe

@@ -2,7 +2,7 @@
 """
 From an example to a training sample: the segments of each training mode.
 
-Eight kinds; ``answer`` and ``imagine`` follow the order of inference (system text, images,
+Nine kinds; ``answer`` and ``imagine`` follow the order of inference (system text, images,
 question, answer).
 
 - ``drill``: no image; one question, every branch claims another of its choices and gets that one's
@@ -11,11 +11,13 @@ question, answer).
   several pictures, which ones show it.
 - ``list``: images as ViT segments and one text that tells of everything in them under a heading
   (`listings`). Many small labels a picture, which questions with choices only give by detours.
+- ``tell``: the clean target and one text that tells how often everything is in it.
 - ``answer``: images as ViT segments alone; every question is a branch of its own behind the same
   images, answered at once.
 - ``imagine``: images as VAE and ViT segments; a branch thinks, imagines the target (several noised
   copies, each with its own time, so that one pass teaches the flow at several noise levels), sees
   the clean target and answers. Further branches see the clean target only, and learn to read it.
+  Where the task says so, what is read off the target stands before the answer.
 - ``read``: the clean target and the answer alone, behind no images or those of another example, so
   that what the target shows is all there is to go by. Where it could be had from its own images as
   well, a model that can read the target will not (docs/nano.md).
@@ -88,6 +90,12 @@ def listing_sample(material: Material, heading: str, entries: list[str]) -> list
     return [*segments, TextSegment(heading), TextSegment(', '.join(entries), loss=True)]
 
 
+def tell_sample(material: Material, heading: str, entries: list[str]) -> list[Segment]:
+    """Return one sample whose only text lists what the clean target shows under a heading."""
+    return [ImageSegment(material.target, latent=material.target_latent), TextSegment(heading),
+            TextSegment(', '.join(entries), loss=True)]
+
+
 def open_form(question: Question, task: Task) -> Question:
     """Return the question without its choices; its answer is then the truth in words."""
     asked = question.text.removesuffix(task.format_question('', question.choices))
@@ -131,7 +139,9 @@ def imagine_sample(material: Material, questions: list[Question],
         segments += [
             ImageSegment(material.target, latent=material.target_latent, noised=draws,
                          branch=branch),
-            TextSegment(IMAGE_END + answer_of(question), loss=True, branch=branch),
+            TextSegment(
+                IMAGE_END + question.metadata.get('reading', '') + answer_of(question),
+                loss=True, branch=branch),
         ]
     return segments
 

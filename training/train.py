@@ -79,8 +79,8 @@ def build_parser() -> argparse.ArgumentParser:
         help='only say what would be done and how much memory it takes, and write the first '
              'batch as a picture')
     add('--start', metavar='FOLDER', help='checkpoint to begin with; from scratch: what the '
-        "stages 'decoder' and 'mixed' to 'redrawing' go on from, in place of what earlier stages "
-        'make')
+        "stages 'maps', 'decoder' and 'mixed' to 'redrawing' go on from, in place of what earlier "
+        'stages make')
     add('--data', nargs='+', metavar='PATH', help='parquet files, or folders of them; from '
         'scratch: one folder of examples')
     add('--checkpoint', metavar='FOLDER', help='where the finished checkpoint goes')

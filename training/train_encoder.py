@@ -50,12 +50,16 @@ class DenseHead(nn.Module):
         return out[..., :-1], out[..., -1]
 
 
-def encode_pixels(model: Bagel, pixels: Tensor) -> Tensor:
-    """Run the image encoder on pixels (N, 3, H, W) in -1..1: features (N, patches, width)."""
+def encode_pixels(model: Bagel, pixels: Tensor, encoder: nn.Module | None = None) -> Tensor:
+    """
+    Run the image encoder on pixels (N, 3, H, W) in -1..1: features (N, patches, width).
+
+    ``encoder`` is another one of the same sizes, in place of the model's own.
+    """
     patch = model.config.vit.patch_size
     grid = pixels.shape[2] // patch, pixels.shape[3] // patch
     cells = grid_positions(grid, model.config.vit_max_num_patch_per_side)
-    return model.vit_model(patchify(pixels, patch), cells)
+    return (encoder or model.vit_model)(patchify(pixels, patch), cells)
 
 
 def dense_loss(logits: Tensor, log_depth: Tensor, classes: Tensor,

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from .data import TaskData
-from .listings import listing
+from .listings import listing, map_listing
 from .looking import look, read_questions, shown
 from .loop import run_stage
 from .peak import device_peak
@@ -36,6 +36,7 @@ from .samples import (
     open_form,
     read_sample,
     Segment,
+    tell_sample,
     told_sample,
     with_truth,
 )
@@ -64,6 +65,9 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
         if mode == 'list':
             samples.append(listing_sample(
                 material, *listing(task, data, int(index), patch, rng)))
+            continue
+        if mode == 'tell':
+            samples.append(tell_sample(material, *map_listing(data, int(index), rng)))
             continue
         if mode == 'look':
             found = shown(task, data, int(index), patch)
@@ -138,6 +142,8 @@ def draw_question(question: Question, task: Task, open_share: float,
                   rng: np.random.Generator) -> Question:
     """Word a question anew (the truth stays) and, in a share of cases, leave its choices out."""
     question = with_truth(task.reword(question, rng))
+    question = replace(
+        question, metadata=question.metadata | {'reading': task.reading(question)})
     return open_form(question, task) if rng.random() < open_share else question
 
 
@@ -190,7 +196,7 @@ def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: 
             loss = training_loss(model, batch.to(model.device))
             part = recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse
             told = loss.ce
-            if not kind.startswith(('list', 'locate')):
+            if not kind.startswith(('list', 'locate', 'tell')):
                 told = letter_loss(loss.ce_tokens, batch, model)
                 part = part + recipe.letter_weight * told.nan_to_num()
             part = recipe.weights[kind] / total * part

@@ -3,7 +3,7 @@
 
 from ipt_ros.spatial import TASKS
 from ipt_training.data import TaskData
-from ipt_training.listings import COMPASS_HEADING, listing, turned_heading
+from ipt_training.listings import COMPASS_HEADING, listing, map_listing, turned_heading
 from ipt_training.relations import Relation
 import numpy as np
 import pytest
@@ -55,6 +55,15 @@ def test_several_views_are_told_of_by_counts_and_by_who_is_in_which():
     found = all_listings('mvc', data(views=4, questions=[question]))
     assert found['how many:'] == ['chair 3']
     assert 'chair 1' in found['in which pictures:']
+
+
+def test_a_map_is_told_of_by_how_often_everything_is_on_it():
+    shown = data()
+    shown.target_counts = [{'chair': 2, 'sofa': 1, 'lamp': 9}]
+    drawn = [map_listing(shown, 0, np.random.default_rng(seed)) for seed in range(9)]
+    assert {heading for heading, _ in drawn} == {'how many:'}
+    assert {tuple(entries) for _, entries in drawn} == {
+        ('chair 2', 'sofa 1'), ('sofa 1', 'chair 2')}  # there is no word for nine
 
 
 @pytest.mark.parametrize('task', ['pet', 'pt'])

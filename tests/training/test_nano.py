@@ -38,10 +38,12 @@ def built(tmp_path_factory):
                                'num_attention_heads': 1}
     values['model']['sampling'] |= {'steps': 3}
     for stage in (
-            'vae', 'decoder', 'encoder', 'letters', 'answers', 'mixed', 'drawing', 'trust'):
+            'vae', 'decoder', 'encoder', 'maps', 'letters', 'answers', 'mixed', 'drawing',
+            'trust'):
         values[stage] |= {'steps': 2, 'optimizer': OPTIMIZER}
-    for stage in ('vae', 'decoder', 'encoder', 'drawing'):
+    for stage in ('vae', 'decoder', 'encoder', 'maps', 'drawing'):
         values[stage]['batch_size'] = 2
+    values['maps']['head_steps'] = 1
     for stage in ('letters', 'answers', 'mixed', 'trust'):
         values[stage]['samples'] = dict.fromkeys(values[stage]['samples'], 1)
     recipe = folder / 'recipe.yaml'
@@ -94,6 +96,17 @@ def test_training_goes_on_from_a_checkpoint_alone(built, tmp_path):
 def test_a_checkpoint_can_get_another_decoder_with_the_latents_that_it_knows(built, tmp_path):
     old, new = go_on(built, tmp_path, 'decoder,mixed')
     assert same_vae_parts(old, new) == {'encoder': True, 'decoder': False}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('stage', ['mixed', 'trust'])
+def test_a_checkpoint_can_get_an_encoder_that_has_learned_maps(built, tmp_path, stage):
+    old, new = go_on(built, tmp_path, f'maps,{stage}')
+    trained = load_file(tmp_path / 'work' / 'maps.safetensors')
+    for name, value in new.vit_model.state_dict().items():
+        torch.testing.assert_close(value.float(), trained[name], atol=0, rtol=1e-2)
+    assert not all(value.equal(new.vit_model.state_dict()[name])
+                   for name, value in old.vit_model.state_dict().items())
 
 
 @pytest.mark.slow
@@ -173,6 +186,17 @@ def test_a_decoder_for_other_latents_is_refused(stage, result, built, tmp_path, 
     assert main(arguments) == 1
     said = capsys.readouterr().err
     assert f'{result}.safetensors was trained for the latents of another checkpoint' in said
+
+
+@pytest.mark.slow
+def test_an_encoder_that_belongs_to_another_checkpoint_is_refused(built, tmp_path, capsys):
+    recipe, checkpoint = built
+    (tmp_path / 'maps.safetensors').write_bytes(
+        (load_recipe(recipe).work_dir / 'maps.safetensors').read_bytes())  # of the one before
+    arguments = ['--recipe', str(recipe), '--work-dir', str(tmp_path), '--stages', 'mixed',
+                 '--start', str(checkpoint), '--data', str(load_recipe(recipe).work_dir / 'data')]
+    assert main(arguments) == 1
+    assert 'maps.safetensors was trained for another checkpoint' in capsys.readouterr().err
 
 
 def same_vae_parts(one, other):

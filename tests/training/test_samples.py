@@ -15,6 +15,7 @@ from ipt_training.samples import (
     Material,
     open_form,
     read_sample,
+    tell_sample,
     with_truth,
 )
 import numpy as np
@@ -55,6 +56,24 @@ def test_answers_rest_on_encoder_copies_alone_and_every_question_is_a_branch(mat
         assert texts(segments, branch=branch, loss=False) == [question.text]
         assert texts(segments, branch=branch, loss=True) == [
             f'<answer>{question.answer}</answer>']
+
+
+def test_telling_shows_the_clean_target_and_learns_the_listing_alone(material):
+    image, heading, told = tell_sample(material, 'how many:', ['chair 2', 'sofa 1'])
+    assert image.image is material.target and image.latent is material.target_latent
+    assert (image.vae, image.vit, image.noised) == (True, True, False)
+    assert (heading.text, heading.loss) == ('how many:', False)
+    assert (told.text, told.loss) == ('chair 2, sofa 1', True)
+
+
+def test_what_is_read_off_the_target_stands_between_it_and_the_answer(material):
+    questions = [replace(question, metadata=question.metadata | {
+        'reading': TASKS['mvc'].reading(question)}) for question in material.questions]
+    assert [question.metadata['reading'] for question in questions] == ['chair 2.', 'sofa 1.']
+    for segments in (imagine_sample(material, questions, 2), read_sample(material, questions)):
+        told = [text for text in texts(segments, loss=True) if '<image_end>' in text]
+        assert told == [f'<image_end>{question.metadata["reading"]}<answer>{question.answer}'
+                        '</answer>' for question in questions]
 
 
 def test_imagining_draws_once_and_answers_from_the_clean_target(material):

@@ -67,6 +67,15 @@ class Task(ABC):
                 raise WrongImagesError(
                     f'image {number} is {image.dtype} {image.shape}; expected uint8 HxWx3 RGB')
 
+    def reading(self, question: Question) -> str:
+        """
+        Return what is read off the true image before the answer to a generated question, if any.
+
+        Where an answer takes two steps, to find something in the image and to name a choice, a
+        small model is only taught the second when the first is written down.
+        """
+        return ''
+
     def think(self, rng: np.random.Generator) -> str:
         """Return one of the task's sentences that announce the imagined image."""
         return self.think_sentences[rng.integers(len(self.think_sentences))]

@@ -73,6 +73,11 @@ class MultiviewCounting(Task):
         again = self.question(truth['category'], truth['count'], question.subtask, rng)
         return replace(again, metadata=truth | again.metadata)
 
+    def reading(self, question: Question) -> str:
+        """Return the category and how many of it there are."""
+        known = question.metadata
+        return f'{known["category"]} {known["count"]}.' if 'category' in known else ''
+
     @staticmethod
     def _text(category: str) -> str:
         return f'How many {category}(s) are in this area?'
