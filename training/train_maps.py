@@ -103,7 +103,7 @@ def total_loss(logits: Tensor, counts: Tensor, shows: Tensor) -> dict[str, Tenso
     """
     totals = counts.sum(1, keepdim=True).clamp(max=_MOST).long().expand_as(counts)[shows]
     chosen = logits.float()[shows]
-    return {'totals': F.cross_entropy(chosen, totals),
+    return {'totals': F.cross_entropy(chosen, totals).nan_to_num(),  # 0 where nothing shows
             'totals_right': (chosen.argmax(-1) == totals).float().mean()}
 
 

@@ -146,3 +146,10 @@ def test_a_total_is_asked_of_every_patch_that_shows_the_class_and_of_no_other():
     assert total_loss(logits, counts, shows)['totals'] == right['totals']
     logits[0, 2, 1, 2] = 19.0
     assert total_loss(logits, counts, shows)['totals_right'] == 0.5
+
+
+def test_maps_that_show_nothing_teach_no_total_and_do_no_harm():
+    logits = torch.zeros(1, 3, 2, 7, requires_grad=True)
+    loss = total_loss(logits, torch.zeros(1, 3, 2), torch.zeros(1, 3, 2, dtype=torch.bool))
+    loss['totals'].backward()
+    assert loss['totals'] == 0 and not logits.grad.any()
