@@ -37,7 +37,11 @@ class Encoder(nn.Module):
 
 @pytest.fixture(scope='module')
 def maps():
-    """Return maps of 2 x 2 patches with up to two dots in each, and how many there are."""
+    """
+    Return maps of 2 x 2 patches with up to two dots in each, and how many there are.
+
+    Dots are where they like: an untrained encoder's few numbers do not say how many.
+    """
     rng = np.random.default_rng(0)
     counts = rng.integers(0, 3, (64, 4, 1))
     pixels = np.zeros((64, SIDE, SIDE, 3), np.uint8)
@@ -45,7 +49,8 @@ def maps():
         for patch, dots in enumerate(row):
             top, left = PATCH * (patch // 2), PATCH * (patch % 2)
             for dot in range(dots):
-                pixels[number, top + 1 + 4 * dot:top + 3 + 4 * dot, left + 2:left + 5] = 255
+                first = left + rng.integers(PATCH - 3)
+                pixels[number, top + 1 + 4 * dot:top + 3 + 4 * dot, first:first + 3] = 255
     grid = np.concatenate([np.zeros_like(counts), counts, np.zeros_like(counts)], axis=2)
     classes = (pixels[..., 0] > 0).astype(np.uint8)
     return DenseImages(pixels, classes, np.full(classes.shape, 2000, np.uint16)), \
