@@ -15,6 +15,7 @@ import torch
 from tqdm import tqdm
 
 from .finetune.latents import fingerprint
+from .map_store import Maps
 from .places import patch_names, Place, places
 from .relations import Relation, relations
 from .samples import Material
@@ -32,7 +33,8 @@ class TaskData:
     are there once `add_latents` ran; ``drawn`` uint8 (n, H, W, 3) and their latents, of the first
     n examples, once a model drew them (`drawn_latents`). ``class_names`` are those of the class
     indices. ``target_counts``: of counting, how many of each class the map shows, beyond doubt;
-    ``target_middles``: name and place of every object on it, from 0 (left, top) to 1.
+    ``target_middles``: name and place of every object on it, from 0 (left, top) to 1; ``maps``:
+    further ones that belong to no example, if there are any.
     """
 
     inputs: np.ndarray
@@ -50,6 +52,7 @@ class TaskData:
     target_latents: torch.Tensor | None = None
     drawn: np.ndarray | None = None
     drawn_latents: torch.Tensor | None = None
+    maps: Maps | None = None
     class_names: Sequence[str] = ()
 
     def __len__(self) -> int:
@@ -77,6 +80,13 @@ class TaskData:
         """Return for every input of an example where in it things are."""
         return [places(classes, depth, self.class_names, patch) for classes, depth
                 in zip(self.input_classes[index], self.input_depths[index], strict=True)]
+
+    def listed_map(self, index: int) -> tuple[np.ndarray, dict[str, int]]:
+        """Return a map and how often each class is on it; those of no example come last."""
+        if index < len(self):
+            return self.targets[index], self.target_counts[index]
+        index -= len(self)
+        return self.maps.truth.pixels[index], self.maps.counts[index]
 
     def target_places(self, index: int, patch: int) -> list[Place]:
         """Return where things are in the target of an example."""

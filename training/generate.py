@@ -11,11 +11,8 @@ a run that was stopped goes on where it was, and the data do not depend on the n
 """
 
 from collections import Counter
-from concurrent.futures import as_completed, ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict
 import json
-import multiprocessing
 from pathlib import Path
 import time
 
@@ -28,7 +25,7 @@ from ipt_training.examples import (
     scene_seeds,
 )
 from ipt_training.store import save_shard, StoreError, SUFFIX, write_json
-from ipt_training.workers import start_worker
+from ipt_training.workers import finished, start_worker
 from tqdm import tqdm
 
 SHARD_SIZE = 200
@@ -59,7 +56,7 @@ def generate(
             f'{EVALUATION_SEED} on); use a smaller seed or fewer examples')
     options = options or ExampleOptions()
     recipe = {'seed': seed, 'shard_size': shard_size, 'backend': backend, **_changes(options)}
-    report = _opened(out, recipe)
+    report = opened(out, recipe)
     jobs = [
         (task, start, min(start + shard_size, number), _shard(out, task, start // shard_size))
         for task in tasks for start in range(0, number, shard_size)
@@ -71,21 +68,11 @@ def generate(
     ]
     with tqdm(total=len(tasks) * number, unit='example', smoothing=0.05) as bar:
         bar.update(bar.total - sum(stop - start for _, start, stop, _ in open_jobs))
-        context = multiprocessing.get_context('spawn')  # OpenGL does not survive a fork
-        pool = ProcessPoolExecutor(workers, context, _start_worker, (backend, seed, options))
-        try:
-            for future in as_completed([pool.submit(_make_shard, job) for job in open_jobs]):
-                path, summary = future.result()
-                report['shards'][str(path.relative_to(out))] = summary
-                write_json(out / REPORT, report)
-                bar.update(summary['stop'] - summary['start'])
-        except BrokenProcessPool as error:
-            raise StoreError(
-                'a worker process died (killed, or out of memory); what is finished is kept in '
-                f"'{out}': give the same command again, with fewer workers if memory is short"
-            ) from error
-        finally:
-            pool.shutdown(cancel_futures=True)
+        for path, summary in finished(
+                _make_shard, open_jobs, workers, _start_worker, (backend, seed, options)):
+            report['shards'][str(path.relative_to(out))] = summary
+            write_json(out / REPORT, report)
+            bar.update(summary['stop'] - summary['start'])
     report['summary'] = summarise(report['shards'])
     write_json(out / REPORT, report)
     return report
@@ -113,8 +100,7 @@ def _start_worker(backend: str, seed: int, options: ExampleOptions) -> None:
     _source = ExampleSource(make_simulator(backend), seed, options)
 
 
-def _make_shard(job: tuple[str, int, int, Path]) -> tuple[Path, dict]:
-    task, start, stop, path = job
+def _make_shard(task: str, start: int, stop: int, path: Path) -> tuple[Path, dict]:
     began = time.perf_counter()
     _source.rejections.clear()
     examples = [example for index in range(start, stop)
@@ -152,7 +138,7 @@ def _shard(out: Path, task: str, number: int) -> Path:
     return out / task / f'{number:05}{SUFFIX}'
 
 
-def _opened(out: Path, recipe: dict) -> dict:
+def opened(out: Path, recipe: dict) -> dict:
     """Return the report of a folder that is new or was made by the same recipe."""
     path = out / REPORT
     if not path.exists():

@@ -7,7 +7,7 @@ each. What they tell: where things are, where they are from a marked place after
 and in which pictures they are; of a map with a path, also which way it goes from its middle.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ipt_ros.spatial.path_marks import PARTS
 from ipt_ros.spatial.tasks.counting import MAX_COUNT
@@ -54,11 +54,10 @@ def listing(task: str, data: TaskData, index: int, patch: int,
     return heading, [entries[i] for i in rng.permutation(len(entries))]
 
 
-def map_listing(data: TaskData, index: int,
+def map_listing(counts: Mapping[str, int],
                 rng: np.random.Generator) -> tuple[str, list[str]]:
-    """Return a heading and, in random order, how many of everything an example's map shows."""
-    entries = [f'{name} {count}' for name, count in data.target_counts[index].items()
-               if count <= MAX_COUNT]
+    """Return a heading and, in random order, how many there are of everything on a map."""
+    entries = [f'{name} {count}' for name, count in counts.items() if count <= MAX_COUNT]
     return COUNT_HEADING, [entries[i] for i in rng.permutation(len(entries))]
 
 

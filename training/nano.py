@@ -26,17 +26,20 @@ import torch
 from .align import align_connector, tie_first_head
 from .data import add_latents, load_tasks, TaskData
 from .drawn_latents import add_drawn, draw_latents
+from .examples import scene_seeds
 from .finetune.latents import mark
 from .generate import generate
+from .generate_maps import generate_maps
 from .listings import COMPASS_HEADING, turned_heading, TURNS
 from .locking import only_one
+from .map_store import load_maps
 from .places import where_question
 from .recipe import Recipe, RecipeError
 from .relations import answer_in_words, compass_words, on_map, relations
 from .store import class_names, load_examples
 from .tokenizer import build_tokenizer
 from .train_decoder import train_decoder
-from .train_encoder import encode_pixels, train_encoder
+from .train_encoder import encode_pixels, joined, train_encoder
 from .train_maps import count_grid, train_maps
 from .train_model import train_model
 from .train_vae import latent_statistics, train_vae
@@ -69,6 +72,9 @@ class Build:
         data = self.recipe.data
         generate(list(data.tasks), data.examples // len(data.tasks), data.seed, self.data,
                  data.workers)
+        if 'mvc' in data.tasks and self.recipe.maps.number:
+            first = scene_seeds(data.seed, data.examples // len(data.tasks))[-1] + 1
+            generate_maps(self.recipe.maps.number, first, self._maps_folder, data.workers)
 
     def make_tokenizer(self) -> None:
         """Learn the vocabulary from the training texts."""
@@ -223,11 +229,13 @@ class Build:
         tasks, classes = self.loaded()
         counting, vit = tasks['mvc'], model.config.vit
         rows, columns = (side // vit.patch_size for side in counting.targets.shape[1:3])
+        images, middles = counting.dense_groups()[1], counting.target_middles
+        if counting.maps is not None:
+            images = joined(images, counting.maps.truth)
+            middles = [*middles, *counting.maps.middles]
         train_maps(
             model.vit_model, lambda encoder, pixels: encode_pixels(model, pixels, encoder),
-            counting.dense_groups()[1],
-            np.stack([count_grid(middles, rows, columns, classes)
-                      for middles in counting.target_middles]),
+            images, np.stack([count_grid(found, rows, columns, classes) for found in middles]),
             [group for data in tasks.values() for group in data.image_groups()
              if group is not counting.targets],
             names=classes, width=vit.hidden_size, patch=vit.patch_size,
@@ -301,10 +309,16 @@ class Build:
         train_model(stage, model, self.loaded()[0], getattr(self.recipe, stage),
                     folder=self.work, seed=self.recipe.seed)
 
+    @property
+    def _maps_folder(self) -> Path:
+        return self.data / 'maps'
+
     def loaded(self) -> tuple[dict[str, TaskData], list[str]]:
         """Return the examples, read once."""
         if self._loaded is None:
-            self._loaded = load_tasks(self.data, list(self.recipe.data.tasks))
+            self._loaded = tasks, classes = load_tasks(self.data, list(self.recipe.data.tasks))
+            if 'mvc' in tasks and self._maps_folder.exists():
+                tasks['mvc'].maps = load_maps(self._maps_folder, classes)
         return self._loaded
 
     def config(self, vocabulary: int = 512) -> BagelConfig:

@@ -71,11 +71,13 @@ class MapsRecipe:
     """
     The image encoder on maps; ``cell`` as above.
 
+    ``number``: maps that are made for this, beside those of counting examples;
     ``batch_size``: maps a step; ``others``: images a step whose features are held. For
     ``head_steps`` first of all only the heads learn.
     """
 
     steps: int
+    number: int
     batch_size: int
     others: int
     cell: int
@@ -94,8 +96,8 @@ class ModelRecipe:
     ``samples``: samples of each kind a step; ``weights``: of their losses; ``questions``:
     most questions a sample by mode; ``open_share``: share of questions that are asked without
     choices; ``noised_copies``: of the target a sample; ``letter_weight``: of the letters of
-    answers, beside their part in all texts: with a thought before it, a letter is one of fifty
-    tokens, and the only one that has to be found out;
+    answers and what is read before them, beside their part in all texts: with a thought before it,
+    a letter is one of fifty tokens, and the only one that has to be found out;
     ``dropout``: of instruction 'text', and of the target's clean 'vae' and 'vit' copies;
     ``frozen``: what parameters' names begin with that are not trained; ``drawn``: examples a task
     for which the model draws before the stage, where samples are of the kind 'own'.

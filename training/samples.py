@@ -11,7 +11,7 @@ question, answer).
   several pictures, which ones show it.
 - ``list``: images as ViT segments and one text that tells of everything in them under a heading
   (`listings`). Many small labels a picture, which questions with choices only give by detours.
-- ``tell``: the clean target and one text that tells how often everything is in it.
+- ``tell``: a map as ViT segment and one text that tells how often everything is on it.
 - ``answer``: images as ViT segments alone; every question is a branch of its own behind the same
   images, answered at once.
 - ``imagine``: images as VAE and ViT segments; a branch thinks, imagines the target (several noised
@@ -27,7 +27,7 @@ question, answer).
   about both (`looking`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ipt_ros.bagel import ImageSegment, TextSegment
@@ -84,16 +84,10 @@ def told_sample(material: Material, told: list[tuple[str, str]]) -> list[Segment
     return segments + _branches((text, answer_text(answer)) for text, answer in told)
 
 
-def listing_sample(material: Material, heading: str, entries: list[str]) -> list[Segment]:
-    """Return one sample whose only text lists what there is to tell under a heading."""
-    segments: list[Segment] = [ImageSegment(image, vae=False) for image in material.images]
-    return [*segments, TextSegment(heading), TextSegment(', '.join(entries), loss=True)]
-
-
-def tell_sample(material: Material, heading: str, entries: list[str]) -> list[Segment]:
-    """Return one sample whose only text lists what the clean target shows under a heading."""
-    return [ImageSegment(material.target, latent=material.target_latent), TextSegment(heading),
-            TextSegment(', '.join(entries), loss=True)]
+def listing_sample(images: Sequence[ImageSegment], heading: str,
+                   entries: list[str]) -> list[Segment]:
+    """Return one sample whose only text lists what images show, under a heading."""
+    return [*images, TextSegment(heading), TextSegment(', '.join(entries), loss=True)]
 
 
 def open_form(question: Question, task: Task) -> Question:

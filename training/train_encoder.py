@@ -7,7 +7,7 @@ thrown away afterwards; what stays are patch features that know what stands wher
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from ipt_ros.bagel import Bagel, fast_dtype
@@ -29,6 +29,12 @@ class DenseImages:
     pixels: np.ndarray
     classes: np.ndarray
     depth_mm: np.ndarray
+
+
+def joined(*groups: DenseImages) -> DenseImages:
+    """Return images of one size as one group."""
+    return DenseImages(*(np.concatenate([getattr(group, field.name) for group in groups])
+                         for field in fields(DenseImages)))
 
 
 class DenseHead(nn.Module):

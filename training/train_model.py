@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from ipt_ros.bagel import Bagel, Batch, Dropout, fast_dtype, Loss, pack
+from ipt_ros.bagel import Bagel, Batch, Dropout, fast_dtype, ImageSegment, Loss, pack
 from ipt_ros.bagel.flops import FlopCount
 from ipt_ros.spatial import Question, Task, TASKS
 from ipt_ros.spatial.prompts import answer_text
+from ipt_ros.spatial.tasks.counting import MAX_COUNT
 import numpy as np
 import torch
 from torch import Tensor
@@ -36,11 +37,11 @@ from .samples import (
     open_form,
     read_sample,
     Segment,
-    tell_sample,
     told_sample,
     with_truth,
 )
 from .speed import Speed
+from .train_maps import turned
 
 # Examples at the end of every task's data that are never trained on, only watched.
 HELD_OUT = 64
@@ -56,6 +57,8 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
     trained = max(1, len(data) - HELD_OUT)
     if mode == 'own':
         trained = min(trained, len(data.drawn))
+    if mode == 'tell':
+        return tell_samples(data, trained, count, rng)
     for index in rng.integers(trained, size=count):
         material = data.material(index)
         if mode == 'locate':
@@ -63,11 +66,8 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
             samples.append(told_sample(material, told[:recipe.questions[mode]]))
             continue
         if mode == 'list':
-            samples.append(listing_sample(
-                material, *listing(task, data, int(index), patch, rng)))
-            continue
-        if mode == 'tell':
-            samples.append(tell_sample(material, *map_listing(data, int(index), rng)))
+            views = [ImageSegment(image, vae=False) for image in material.images]
+            samples.append(listing_sample(views, *listing(task, data, int(index), patch, rng)))
             continue
         if mode == 'look':
             found = shown(task, data, int(index), patch)
@@ -99,6 +99,19 @@ def draw_samples(kind: str, data: TaskData, count: int, recipe: ModelRecipe,
             samples.append(imagine_sample(data.own_material(index), questions, noised_copies=0))
         else:
             samples.append(imagine_sample(material, questions, recipe.noised_copies))
+    return samples
+
+
+def tell_samples(data: TaskData, trained: int, count: int,
+                 rng: np.random.Generator) -> list[list[Segment]]:
+    """Draw samples that list what is on a map, of the first ``trained`` examples or of none."""
+    samples = []
+    lone = 0 if data.maps is None else len(data.maps)
+    for index in rng.integers(trained + lone, size=count):
+        pixels, counts = data.listed_map(
+            int(index) if index < trained else int(index) - trained + len(data))
+        seen = ImageSegment(turned([pixels[None]], rng)[0][0], vae=False)
+        samples.append(listing_sample([seen], *map_listing(counts, rng)))
     return samples
 
 
@@ -197,8 +210,10 @@ def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: 
             part = recipe.ce_weight * loss.ce + recipe.mse_weight * loss.mse
             told = loss.ce
             if not kind.startswith(('list', 'locate', 'tell')):
-                told = letter_loss(loss.ce_tokens, batch, model)
-                part = part + recipe.letter_weight * told.nan_to_num()
+                letters = letter_places(batch, model)
+                told = loss.ce_tokens[letters].mean()  # NaN of none
+                found_out = loss.ce_tokens[letters | reading_places(batch, model)]
+                part = part + recipe.letter_weight * found_out.mean().nan_to_num()
             part = recipe.weights[kind] / total * part
             part.backward()  # now, so that only one kind's graph is held at a time
             named['loss'] += part.detach()
@@ -211,19 +226,25 @@ def train_model(name: str, model: Bagel, tasks: Mapping[str, TaskData], recipe: 
               folder=folder)
 
 
-def letter_loss(ce_tokens: Tensor, batch: Batch, model: Bagel) -> Tensor:
-    """Return the mean cross entropy of tokens that hold an answer's letter; NaN of none."""
-    return ce_tokens[letter_places(batch, model)].mean()
-
-
 def letter_places(batch: Batch, model: Bagel) -> Tensor:
     """
     Return which labels are answer letters: (C,) bool.
 
     The same token may begin a thought ("<think>At", "<answer>A"), so the tag must close behind it.
     """
-    columns = list(zip(*(model.tokenizer.encode(answer_text(letter)) for letter in 'ABCD')))
+    return _varying_places(batch, model, [answer_text(letter) for letter in 'ABCD'])
+
+
+def reading_places(batch: Batch, model: Bagel) -> Tensor:
+    """Return which labels are numbers that are read off an image before an answer: (C,) bool."""
+    return _varying_places(batch, model, [
+        f'chair {count}.{answer_text("A")}' for count in range(1, MAX_COUNT + 1)])
+
+
+def _varying_places(batch: Batch, model: Bagel, texts: list[str]) -> Tensor:
+    """Return where the token stands in which texts differ, with the one that follows in all."""
+    columns = list(zip(*(model.tokenizer.encode(text) for text in texts)))
     place = next(i for i, tokens in enumerate(columns) if len(set(tokens)) > 1)
-    letters = torch.tensor(sorted(set(columns[place])), device=batch.labels.device)
+    varying = torch.tensor(sorted(set(columns[place])), device=batch.labels.device)
     closes = batch.labels.roll(-1) == columns[place + 1][0]
-    return torch.isin(batch.labels, letters) & closes
+    return torch.isin(batch.labels, varying) & closes

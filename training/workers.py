@@ -1,11 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What every process that makes examples does first."""
+"""Processes that make examples or maps: how they start, and what comes of one that dies."""
 
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import as_completed, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 import multiprocessing
 import multiprocessing.connection
 import os
 import signal
 import threading
+from typing import TypeVar
+
+from .store import StoreError
+
+Result = TypeVar('Result')
+
+
+def finished(
+    work: Callable[..., Result],
+    jobs: Sequence[tuple],
+    workers: int,
+    start: Callable[..., None],
+    start_with: tuple,
+) -> Iterator[Result]:
+    """
+    Yield what ``work(*job)`` returns for each job, as they end, from so many processes.
+
+    Each process runs ``start(*start_with)`` first. Raise StoreError when one dies.
+    """
+    context = multiprocessing.get_context('spawn')  # OpenGL does not survive a fork
+    pool = ProcessPoolExecutor(workers, context, start, start_with)
+    try:
+        for future in as_completed([pool.submit(work, *job) for job in jobs]):
+            yield future.result()
+    except BrokenProcessPool as error:
+        raise StoreError(
+            'a worker process died (killed, or out of memory); what is finished is kept: give the '
+            'same command again, with fewer workers if memory is short') from error
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
 def start_worker() -> None:

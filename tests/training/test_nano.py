@@ -43,7 +43,7 @@ def built(tmp_path_factory):
         values[stage] |= {'steps': 2, 'optimizer': OPTIMIZER}
     for stage in ('vae', 'decoder', 'encoder', 'maps', 'drawing'):
         values[stage]['batch_size'] = 2
-    values['maps']['head_steps'] = 1
+    values['maps'] |= {'head_steps': 1, 'number': 4}
     for stage in ('letters', 'answers', 'mixed', 'trust'):
         values[stage]['samples'] = dict.fromkeys(values[stage]['samples'], 1)
     recipe = folder / 'recipe.yaml'

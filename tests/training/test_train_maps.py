@@ -66,7 +66,7 @@ def others():
 def trained(folder, maps, others, steps, head_steps=5, encoder=None):
     encoder = encoder or Encoder()
     settings = MapsRecipe(
-        steps=steps, batch_size=16, others=8, cell=4, head_steps=head_steps,
+        steps=steps, number=0, batch_size=16, others=8, cell=4, head_steps=head_steps,
         optimizer=OptimizerSettings(learning_rate=3e-3, warmup_steps=1, decay=0.0, ema=0.5))
     train_maps(encoder, lambda module, pixels: module(pixels), *maps, others, names=NAMES,
                width=WIDTH, patch=PATCH, settings=settings, folder=folder, seed=0)

@@ -55,15 +55,15 @@ def counting_example(
     if max(counts_in(scene), default=0) < wanted:
         rejections[f'mvc: no class has {wanted} in the scene'] += 1
         return None
-    rings = _rings(scene, rng, variant, options)
-    if not rings:
+    around = rings(scene, rng, variant, options)
+    if not around:
         rejections[f'mvc: no room for {variant}'] += 1
-    for center, poses in rings:
+    for center, poses in around:
         views = [
             scene.look(pose, options.mvc_pixels, options.supersample, options.camera_height)
             for pose in poses
         ]
-        center, size = _map_square(scene, center, poses, variant, options)
+        center, size = map_square(scene, center, poses, variant, options)
         yaw = poses[0].yaw
         bird = scene.look_down(center, yaw, size, options.map_pixels, options.supersample)
         seen = _seen(scene, views, bird, center, yaw, options)
@@ -102,7 +102,7 @@ def counts_in(scene: Scene) -> set[int]:
     return set(Counter(item.name for item in scene.furniture().values()).values())
 
 
-def _map_square(
+def map_square(
     scene: Scene,
     center: tuple[float, float],
     poses: list[Pose2D],
@@ -130,7 +130,7 @@ def _map_square(
     return (float(x), float(y)), round(float(size), 3)
 
 
-def _rings(
+def rings(
     scene: Scene, rng: np.random.Generator, variant: str, options: ExampleOptions,
 ) -> list[tuple[tuple[float, float], list[Pose2D]]]:
     """
