@@ -183,9 +183,11 @@ def load_task(folder: Path, task: str, classes: list[str]) -> TaskData:
     return data
 
 
-def load_tasks(folder: Path, tasks: list[str]) -> tuple[dict[str, TaskData], list[str]]:
-    """Return the data of every task and the class list that all of them share."""
-    classes = class_names(folder)
+def load_tasks(folder: Path, tasks: list[str],
+               further: Iterable[str] = ()) -> tuple[dict[str, TaskData], list[str]]:
+    """Return the data of every task and the class list that all share; ``further`` end it."""
+    classes = list(class_names(folder))
+    classes += sorted(set(further) - set(classes))
     return {task: load_task(folder, task, classes) for task in tasks}, classes
 
 

@@ -62,6 +62,16 @@ def save_maps(path: Path, maps: Sequence[tuple[LoneMap, list[str]]]) -> None:
     }, {'classes': json.dumps(names)})
 
 
+def map_classes(folder: Path) -> set[str]:
+    """Return the names of all classes that the maps of a folder know; none where no maps are."""
+    return {name for path in folder.glob(f'*{SUFFIX}') for name in _names(path)}
+
+
+def _names(path: Path) -> list[str]:
+    with safe_open(path, 'np') as file:
+        return json.loads(file.metadata()['classes'])
+
+
 def load_maps(folder: Path, classes: Sequence[str],
               options: ExampleOptions | None = None) -> Maps:
     """Read all maps of a folder; ``classes`` are those that class indices shall mean."""
@@ -71,14 +81,13 @@ def load_maps(folder: Path, classes: Sequence[str],
     options = options or ExampleOptions()
     parts, middles, counts = [], [], []
     for path in paths:
+        names = _names(path)
+        unknown = [name for name in names if name not in classes]
+        if unknown:
+            raise StoreError(f"{path} shows '{unknown[0]}', which is not among the classes that "
+                             'were asked for; add those of `map_classes`')
+        table = np.array([classes.index(name) for name in names], np.uint8)
         with safe_open(path, 'np') as file:
-            names = json.loads(file.metadata()['classes'])
-            unknown = [name for name in names if name not in classes]
-            if unknown:
-                raise StoreError(
-                    f"{path} shows '{unknown[0]}', which is not among the classes of the "
-                    'examples; make examples and maps from the same kind of scenes')
-            table = np.array([classes.index(name) for name in names], np.uint8)
             parts.append((file.get_tensor('pixels'), table[file.get_tensor('classes')],
                           file.get_tensor('depth_mm').astype(np.uint16)))
             rows = [[] for _ in range(len(parts[-1][0]))]

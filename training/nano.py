@@ -32,7 +32,7 @@ from .generate import generate
 from .generate_maps import generate_maps
 from .listings import COMPASS_HEADING, turned_heading, TURNS
 from .locking import only_one
-from .map_store import load_maps
+from .map_store import load_maps, map_classes
 from .places import where_question
 from .recipe import Recipe, RecipeError
 from .relations import answer_in_words, compass_words, on_map, relations
@@ -316,7 +316,9 @@ class Build:
     def loaded(self) -> tuple[dict[str, TaskData], list[str]]:
         """Return the examples, read once."""
         if self._loaded is None:
-            self._loaded = tasks, classes = load_tasks(self.data, list(self.recipe.data.tasks))
+            # A map may show what no example does.
+            self._loaded = tasks, classes = load_tasks(
+                self.data, list(self.recipe.data.tasks), map_classes(self._maps_folder))
             if 'mvc' in tasks and self._maps_folder.exists():
                 tasks['mvc'].maps = load_maps(self._maps_folder, classes)
         return self._loaded

@@ -17,7 +17,7 @@ from ipt_training.examples.maps import (
 )
 from ipt_training.examples.scene import Scene
 from ipt_training.generate_maps import generate_maps
-from ipt_training.map_store import load_maps, Maps, save_maps
+from ipt_training.map_store import load_maps, map_classes, Maps, save_maps
 from ipt_training.store import StoreError
 from ipt_training.train_encoder import DenseImages
 from ipt_training.train_model import tell_samples
@@ -86,12 +86,14 @@ def test_an_empty_folder_is_named(tmp_path):
         load_maps(tmp_path, [])
 
 
-def test_classes_that_the_examples_lack_are_named(scene, tmp_path):
+def test_classes_that_nobody_asked_for_are_named(scene, tmp_path):
     save_maps(tmp_path / '0.safetensors', [
         (made, scene.class_names) for made in lone_maps(scene, np.random.default_rng(0), 1,
                                                         OPTIONS)])
     with pytest.raises(StoreError, match="shows 'chair'.*not among the classes"):
         load_maps(tmp_path, ['sofa', 'floor', 'wall', 'nothing'])
+    assert map_classes(tmp_path) == {'chair', 'floor', 'nothing', 'sofa', 'wall'}
+    assert map_classes(tmp_path / 'missing') == set()
 
 
 def test_making_maps_goes_on_where_it_stopped_and_refuses_others(tmp_path, monkeypatch):
