@@ -81,13 +81,6 @@ class TaskData:
         return [places(classes, depth, self.class_names, patch) for classes, depth
                 in zip(self.input_classes[index], self.input_depths[index], strict=True)]
 
-    def listed_map(self, index: int) -> tuple[np.ndarray, dict[str, int]]:
-        """Return a map and how often each class is on it; those of no example come last."""
-        if index < len(self):
-            return self.targets[index], self.target_counts[index]
-        index -= len(self)
-        return self.maps.truth.pixels[index], self.maps.counts[index]
-
     def target_places(self, index: int, patch: int) -> list[Place]:
         """Return where things are in the target of an example."""
         return places(self.target_classes[index], self.target_depths[index], self.class_names,

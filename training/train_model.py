@@ -108,8 +108,11 @@ def tell_samples(data: TaskData, trained: int, count: int,
     samples = []
     lone = 0 if data.maps is None else len(data.maps)
     for index in rng.integers(trained + lone, size=count):
-        pixels, counts = data.listed_map(
-            int(index) if index < trained else int(index) - trained + len(data))
+        if index < trained:
+            pixels, counts = data.targets[index], data.target_counts[index]
+        else:
+            pixels = data.maps.truth.pixels[index - trained]
+            counts = data.maps.counts[index - trained]
         seen = ImageSegment(turned([pixels[None]], rng)[0][0], vae=False)
         samples.append(listing_sample([seen], *map_listing(counts, rng)))
     return samples

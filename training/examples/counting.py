@@ -8,6 +8,7 @@ from ipt_ros.geometry import Pose2D
 from ipt_ros.spatial import Example, TASKS
 from ipt_ros.spatial.tasks.counting import MAX_COUNT
 from ipt_ros.spatial.visibility import sightings
+from ipt_sim.protocol import SceneObject
 from ipt_training.examples.options import ExampleOptions
 from ipt_training.examples.scene import Picture, Scene
 from ipt_training.examples.truth import scene_truth
@@ -186,6 +187,15 @@ def most_in_one_view(seen: list[dict], name: str) -> int:
     ).values(), default=0)
 
 
+def from_center(
+    item: SceneObject, center: tuple[float, float], yaw: float,
+) -> tuple[float, float]:
+    """Return how many metres an object is ahead and to the left of a map's centre."""
+    c, s = math.cos(yaw), math.sin(yaw)
+    dx, dy = item.position[0] - center[0], item.position[1] - center[1]
+    return dx * c + dy * s, dy * c - dx * s
+
+
 def _seen(
     scene: Scene,
     views: list[Picture],
@@ -205,7 +215,6 @@ def _seen(
     """
     on_map = sightings(bird.frame.instance)
     in_views = [sightings(view.frame.instance) for view in views]
-    c, s = math.cos(yaw), math.sin(yaw)
     rows = []
     for key, item in sorted(scene.furniture().items()):
         shown = [
@@ -217,12 +226,12 @@ def _seen(
         map_area = round(map_area, 5) if map_area >= options.min_map_area else 0.0
         if not shown and not map_area:
             continue
-        dx, dy = item.position[0] - center[0], item.position[1] - center[1]
+        ahead, left = from_center(item, center, yaw)
         rows.append({
             'object': key,
             'name': item.name,
-            'ahead': round(dx * c + dy * s, 3),
-            'left': round(dy * c - dx * s, 3),
+            'ahead': round(ahead, 3),
+            'left': round(left, 3),
             'views': shown,
             'map_area': map_area,
         })

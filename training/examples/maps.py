@@ -13,7 +13,7 @@ from ipt_ros.spatial import DenseTruth
 from ipt_ros.spatial.visibility import sightings
 import numpy as np
 
-from .counting import counts_in, map_square, MVC, rings
+from .counting import counts_in, from_center, map_square, MVC, rings
 from .options import ExampleOptions
 from .scene import Scene
 
@@ -50,15 +50,14 @@ def lone_maps(scene: Scene, rng: np.random.Generator, number: int,
         center, size = map_square(scene, center, poses, variant, options)
         yaw = poses[0].yaw
         picture = scene.look_down(center, yaw, size, options.map_pixels, options.supersample)
-        c, s = np.cos(yaw), np.sin(yaw)
         things = []
         for key, seen in sorted(sightings(picture.frame.instance).items()):
             item = scene.objects[key]
             if item.structural:
                 continue
-            dx, dy = item.position[0] - center[0], item.position[1] - center[1]
-            things.append(ThingOnMap(item.name, float(0.5 - (dy * c - dx * s) / size),
-                                     float(0.5 - (dx * c + dy * s) / size), float(seen.area)))
+            ahead, left = from_center(item, center, yaw)
+            things.append(ThingOnMap(
+                item.name, 0.5 - left / size, 0.5 - ahead / size, float(seen.area)))
         found.append(LoneMap(picture.rgb, picture.dense, tuple(things)))
     return found
 
