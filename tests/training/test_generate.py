@@ -3,13 +3,12 @@
 
 from collections import Counter
 from dataclasses import replace
-import importlib.util
 import math
 import multiprocessing
-from pathlib import Path
 import threading
 import time
 
+import box_world
 from ipt_ros.geometry import PinholeCamera, Pose2D
 from ipt_ros.spatial import Example, TASKS
 from ipt_sim import make_simulator, RenderingUnavailableError
@@ -28,11 +27,6 @@ from ipt_training.store import load_examples, StoreError
 from ipt_training.verification import verify_example
 import numpy as np
 import pytest
-
-_path = Path(__file__).with_name('box_world.py')
-_spec = importlib.util.spec_from_file_location('box_world', _path)
-box_world = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(box_world)
 
 # Ray casting in numpy is slow: small pictures, few tries.
 SMALL = replace(ExampleOptions(), supersample=1, pet_pixels=64, mvc_pixels=48, map_pixels=64)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Maps that belong to no example: true, the same however they are made, and listed in training."""
 
-import importlib.util
-from pathlib import Path
 
+import box_world
 from ipt_sim import make_simulator, RenderingUnavailableError
 from ipt_sim.protocol import SceneObject
 from ipt_training import generate_maps as generate_maps_module
@@ -23,11 +22,6 @@ from ipt_training.train_encoder import DenseImages
 from ipt_training.train_model import tell_samples
 import numpy as np
 import pytest
-
-_path = Path(__file__).with_name('box_world.py')
-_spec = importlib.util.spec_from_file_location('box_world', _path)
-box_world = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(box_world)
 
 OPTIONS = ExampleOptions(supersample=1, map_pixels=64, mvc_radius=(0.3, 0.6))
 

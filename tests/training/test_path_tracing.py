@@ -3,10 +3,9 @@
 
 from collections import Counter
 from dataclasses import replace
-import importlib.util
 import math
-from pathlib import Path
 
+import box_world
 from ipt_ros.spatial import Example
 from ipt_ros.spatial.path_marks import PARTS, WAYPOINT_COLORS
 from ipt_ros.spatial.tasks.path_tracing import LENGTH_BINS
@@ -17,11 +16,6 @@ from ipt_training.examples.path_tracing import BIN_NAMES, path_tracing_example
 from ipt_training.examples.scene import Scene
 import numpy as np
 import pytest
-
-_path = Path(__file__).with_name('box_world.py')
-_spec = importlib.util.spec_from_file_location('box_world', _path)
-box_world = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(box_world)
 
 ALL = replace(ExampleOptions(), pt_variants=('td_path', 'td_path_arrow', 'td_ego_dir'))
 # Ray casting in numpy is slow: small pictures.

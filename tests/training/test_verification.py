@@ -4,10 +4,10 @@
 from collections import Counter
 import copy
 from dataclasses import replace
-import importlib.util
 import math
 from pathlib import Path
 
+import box_world
 from hypothesis import given
 from hypothesis import strategies as st
 from ipt_ros.spatial import DenseTruth, Example, LETTERS
@@ -21,11 +21,6 @@ import numpy as np
 import pytest
 
 ROOT = Path(__file__).parents[2]
-_path = Path(__file__).with_name('box_world.py')
-_spec = importlib.util.spec_from_file_location('box_world', _path)
-box_world = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(box_world)
-
 SMALL = replace(
     ExampleOptions(), supersample=1, pet_pixels=64, mvc_pixels=48, map_pixels=64, pt_pixels=64,
     pt_multi_pixels=48, verified=False, pet_variants=('no_arrow', 'with_arrow'),

@@ -7,6 +7,7 @@ import importlib.util
 from pathlib import Path
 import sys
 
+from box_world import BoxWorld
 import cv2
 from ipt_ros.spatial import Question
 from ipt_sim.protocol import surround_cameras
@@ -184,7 +185,7 @@ def test_data_without_a_question_of_the_task_say_so(ours, tmp_path):
 @pytest.fixture(scope='module')
 def bag(tmp_path_factory):
     """Return what a robot with four cameras recorded on a drive between boxes."""
-    world = load_module('box_world').BoxWorld()
+    world = BoxWorld()
     world.reset(3)
     bags = load_module('mining/simulated_bags')
     way = bags.drive([(-1.8, -1.8), (1.7, -1.8), (1.7, 1.7)])
