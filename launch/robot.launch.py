@@ -7,7 +7,7 @@ The imagination node on a robot whose camera drivers already run.
 """
 
 from ament_index_python.packages import get_package_share_directory
-from ipt_ros.ros.launching import dds_profile, given, log_level, switch
+from ipt_ros.ros.launching import dds_profile, given, log_level, params_file, switch
 from launch import LaunchDescription
 from launch.actions import (
     DeclareLaunchArgument,
@@ -65,7 +65,7 @@ def imagination(context):
         name='imagination',
         namespace=LaunchConfiguration('namespace'),
         parameters=[
-            LaunchConfiguration('params_file'),
+            params_file(context),
             *given(context, checkpoint=str, use_sim_time=bool),
         ],
         remappings=remappings(LaunchConfiguration('camera_topics').perform(context)),

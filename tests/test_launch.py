@@ -23,6 +23,11 @@ MODULES = (
     'lifecycle_msgs.msg')
 
 
+ROBOT_YAML, BRIDGE_YAML, RECORDER_YAML = (
+    str(ROOT / 'config' / name)
+    for name in ('robot.yaml', 'sim_bridge.yaml', 'rollout_recorder.yaml'))
+
+
 class Recorded:
     """Stands for any class of launch: remembers what it was made of."""
 
@@ -84,18 +89,21 @@ def path_of(substitution):
 def started(module, **configuration):
     """Return what the robot launch file starts with these launch arguments."""
     return module.imagination(
-        {'camera_topics': '', 'checkpoint': '', 'use_sim_time': '', **configuration})
+        {'params_file': ROBOT_YAML, 'camera_topics': '', 'checkpoint': '', 'use_sim_time': '',
+         **configuration})
 
 
 def simulated(module, **given):
     """Return the simulator bridge that the demo launch file starts with these arguments."""
-    [node] = module.bridge({**dict.fromkeys(module.OVERRIDES, ''), **given})
+    [node] = module.bridge(
+        {'sim_params_file': BRIDGE_YAML, **dict.fromkeys(module.OVERRIDES, ''), **given})
     return node
 
 
 def recording(module, **given):
     """Return the recorder that its launch file starts with these arguments."""
-    [node] = module.recorder({**dict.fromkeys(module.OVERRIDES, ''), **given})
+    [node] = module.recorder(
+        {'params_file': RECORDER_YAML, **dict.fromkeys(module.OVERRIDES, ''), **given})
     return node
 
 
@@ -123,6 +131,18 @@ def test_robot_launch_declares_the_usual_arguments(launch_file):
 def test_parameter_files_exist(launch_file, name, argument):
     arguments = declared(entities(launch_file(name).generate_launch_description()))
     assert path_of(arguments[argument].options['default_value']).is_file()
+
+
+def test_a_file_of_parameters_that_is_not_there_ends_the_launch(launch_file, tmp_path):
+    for missing in (str(tmp_path / 'robto.yaml'), str(tmp_path), ''):
+        for begin, argument in (
+                (lambda **given: started(launch_file('robot.launch.py'), **given), 'params_file'),
+                (lambda **given: simulated(launch_file('demo.launch.py'), **given),
+                 'sim_params_file'),
+                (lambda **given: recording(launch_file('record.launch.py'), **given),
+                 'params_file')):
+            with pytest.raises(FileNotFoundError, match=f"{argument}: .* '{missing}'"):
+                begin(**{argument: missing})
 
 
 def test_dds_profile_is_set_before_any_node_starts(launch_file):

@@ -74,11 +74,12 @@ class Imagination:
         recommended: the mode that 'auto' stands for by task, where the options do not say.
         """
         self._model = model
+        self._recommended = dict(recommended or {})
         self.model_id = model_id
         options = options or Options()
         chosen = {task: mode for task, mode in options.auto_mode.items() if mode}
         self.options = replace(
-            options, auto_mode={**AUTO_MODE, **(recommended or {}), **chosen})
+            options, auto_mode={**AUTO_MODE, **self._recommended, **chosen})
 
     @classmethod
     def from_checkpoint(cls, source: 'str | Path | Source', device: str = 'auto',
@@ -106,6 +107,10 @@ class Imagination:
     def model(self):
         """The loaded `ipt_ros.bagel.Bagel`, for what no request covers."""
         return self._model
+
+    def with_options(self, options: Options) -> 'Imagination':
+        """Return one that serves with the same model and other options."""
+        return Imagination(self._model, self.model_id, options, self._recommended)
 
     def prepare(self, views: Sequence[View], request: Request) -> Prepared:
         """

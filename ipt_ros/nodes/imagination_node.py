@@ -35,7 +35,7 @@ from ipt_ros.ros.cameras import CameraFrame, Cameras, CameraSettings, Observatio
 from ipt_ros.ros.diagnostics import Diagnostics, ERROR, OK, status, WARN
 from ipt_ros.ros.images import from_rgb, ImageError
 from ipt_ros.ros.lifecycle import SteadyLifecycleNode
-from ipt_ros.ros.parameters import declare, ParameterError, read
+from ipt_ros.ros.parameters import ParameterError, Parameters
 from ipt_ros.ros.running import run_node
 from ipt_ros.ros.sync import (
     CameraSilentError,
@@ -55,7 +55,6 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from rclpy.clock import Clock, ClockType, JumpThreshold
 from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleState, TransitionCallbackReturn
-from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
@@ -115,7 +114,8 @@ class ImaginationNode(SteadyLifecycleNode):
     def __init__(self, **options):
         """Declare parameters and open the doors; `options` go to rclpy's node."""
         super().__init__('imagination', **options)
-        declare(self, Settings)
+        self._parameter_table = Parameters(
+            self, Settings, 'clean the node up, set it, and configure the node')
         self._settings: Settings | None = None
         self._imagination: Imagination | None = None
         self._cameras: Cameras | None = None
@@ -144,9 +144,9 @@ class ImaginationNode(SteadyLifecycleNode):
             self, Imagine, '~/imagine', self._on_imagine, callback_group=group,
             cancel_callback=self._on_cancel)
         self._diagnostics = Diagnostics(
-            self, self.get_parameter('hardware_id').value,
+            self, self._parameter_table.read().hardware_id,
             {'model': self._check_model, 'cameras': self._check_cameras})
-        if self.get_parameter('autostart').value:
+        if self._parameter_table.read().autostart:
             # Not in the node's time: a simulator may be waiting for us before it starts its clock.
             self._autostart = self.create_timer(
                 0.0, self._on_autostart, clock=Clock(clock_type=ClockType.STEADY_TIME))
@@ -156,7 +156,8 @@ class ImaginationNode(SteadyLifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Read the parameters, load the model, open the outputs."""
         try:
-            self._settings = settings = read(self, Settings)
+            self._settings = settings = self._parameter_table.use(self._on_settings)
+            self._diagnostics.hardware_id = settings.hardware_id
             camera_settings = settings.camera_settings()
             self._imagination = self._load(settings)
             self._open(settings, camera_settings)
@@ -168,6 +169,12 @@ class ImaginationNode(SteadyLifecycleNode):
             return TransitionCallbackReturn.FAILURE
         self._problem = 'it is configured, but not active'
         return TransitionCallbackReturn.SUCCESS
+
+    def _on_settings(self, settings: Settings) -> None:
+        """Put to use what may change while the node serves; requests that run keep what was."""
+        self._settings = settings
+        if self._imagination is not None:
+            self._imagination = self._imagination.with_options(settings.options())
 
     def _open(self, settings: Settings, camera_settings: CameraSettings) -> None:
         """Open what the node hears and says."""
@@ -292,6 +299,7 @@ class ImaginationNode(SteadyLifecycleNode):
                 self.destroy_lifecycle_publisher(publisher)
         self._worker = self._cameras = self._top_down = self._imagination = None
         self._loader = None
+        self._parameter_table.release()
         _free_memory()
 
     def close(self) -> None:
@@ -461,9 +469,7 @@ class ImaginationNode(SteadyLifecycleNode):
         if not source.strip():
             raise ImaginationError(Code.BAD_REQUEST, (
                 'the source is empty; expected a checkpoint folder or a Hugging Face id'))
-        settings = replace(
-            self._settings, checkpoint=source,
-            base_checkpoint=self.get_parameter('base_checkpoint').value)
+        settings = replace(self._settings, checkpoint=source)
         loader = self._loader
         try:
             job = loader.submit(lambda job: self._load(settings, beside=True))
@@ -476,11 +482,11 @@ class ImaginationNode(SteadyLifecycleNode):
         if job.cancelled or self._loader is not loader:
             raise JobCancelledError(f"'{source}' is not used: the node was cleaned up meanwhile")
         # Between two requests: those that wait keep the old model, those that come get the new.
-        before, self._imagination, self._settings = self._imagination, imagination, settings
-        origin = imagination.model.origin.source
+        before, self._imagination = self._imagination, imagination
+        origin, used = imagination.model.origin.source, {'checkpoint': source}
         if origin.adapter is not None:  # its base may have been that of the model before
-            self.set_parameters([Parameter('base_checkpoint', value=str(origin.folder.resolve()))])
-        self.set_parameters([Parameter('checkpoint', value=source)])
+            used['base_checkpoint'] = str(origin.folder.resolve())
+        self._on_settings(self._parameter_table.replace(**used))
         return f"'{imagination.model_id}' serves in place of '{before.model_id}'"
 
     def _require_active(self) -> None:

@@ -20,7 +20,7 @@ class Settings:
     checkpoint: str = parameter(
         '', "Model: a checkpoint folder, a LoRA adapter's, or a Hugging Face id.")
     base_checkpoint: str = parameter(
-        '', 'Base of an adapter, where it is not where the adapter says.')
+        '', 'Base of an adapter, where it is not where the adapter says.', applies='at once')
     device: str = parameter('auto', 'auto, cpu, cuda, cuda:1 ...')
     dtype: str = parameter(
         'auto', 'Type of the weights in memory.', choices=('auto', 'float32', 'bfloat16'))
@@ -46,38 +46,46 @@ class Settings:
     queue_limit: int = parameter(
         4, 'Requests that may wait while one runs; more are refused.', low=0, high=1000)
     max_question: int = parameter(
-        4096, 'Most bytes of a question and its choices.', low=1, high=1_000_000)
+        4096, 'Most bytes of a question and its choices.', low=1, high=1_000_000,
+        applies='at once')
     seed: int = parameter(42, 'Of everything random, where a request names none.', low=0,
-                          high=2**62)
+                          high=2**62, applies='at once')
     steps: int = parameter(
-        0, "Time points of an imagined image; 0: the checkpoint's own.", low=0, high=1000)
+        0, "Time points of an imagined image; 0: the checkpoint's own.", low=0, high=1000,
+        applies='at once')
     max_tokens: int = parameter(
-        0, "Longest text that the model may write; 0: the checkpoint's own.", low=0, high=100_000)
+        0, "Longest text that the model may write; 0: the checkpoint's own.", low=0, high=100_000,
+        applies='at once')
     temperature: float = parameter(
-        0.0, 'Of the text; 0: always the likeliest.', low=0.0, high=2.0)
+        0.0, 'Of the text; 0: always the likeliest.', low=0.0, high=2.0, applies='at once')
     confidence_samples: int = parameter(
-        2, 'Further samples for the confidence of views and maps.', low=0, high=32)
-    confidence_steps: int = parameter(8, 'Time points of these samples.', low=2, high=1000)
+        2, 'Further samples for the confidence of views and maps.', low=0, high=32,
+        applies='at once')
+    confidence_steps: int = parameter(
+        8, 'Time points of these samples.', low=2, high=1000, applies='at once')
     map_size: float = parameter(
-        8.0, 'Side (m) of the map that the checkpoint was trained on.', low=0.1, high=1000.0)
+        8.0, 'Side (m) of the map that the checkpoint was trained on.', low=0.1, high=1000.0,
+        applies='at once')
     path_map_size: float = parameter(
         6.0, 'Side (m) of the map on which the checkpoint was trained to see paths.', low=1.0,
-        high=1000.0)
+        high=1000.0, applies='at once')
     preview_period: int = parameter(
-        5, 'Steps from preview to preview in the feedback; 0: no previews.', low=0, high=1000)
+        5, 'Steps from preview to preview in the feedback; 0: no previews.', low=0, high=1000,
+        applies='at once')
     auto_mode_pet: str = parameter(
         '', "What mode 'auto' means for PET; '': what the checkpoint recommends, else imagine.",
-        choices=_AUTO, name='auto_mode.pet')
+        choices=_AUTO, name='auto_mode.pet', applies='at once')
     auto_mode_pt: str = parameter(
         '', "What mode 'auto' means for PT; '': what the checkpoint recommends, else imagine.",
-        choices=_AUTO, name='auto_mode.pt')
+        choices=_AUTO, name='auto_mode.pt', applies='at once')
     auto_mode_mvc: str = parameter(
         '', "What mode 'auto' means for MVC; '': what the checkpoint recommends, else imagine.",
-        choices=_AUTO, name='auto_mode.mvc')
+        choices=_AUTO, name='auto_mode.mvc', applies='at once')
     auto_mode_free: str = parameter(
         '', "What mode 'auto' means otherwise; '': what the checkpoint recommends, else answer.",
-        choices=_AUTO, name='auto_mode.free')
-    autostart: bool = parameter(False, 'Configure and activate without a lifecycle manager.')
+        choices=_AUTO, name='auto_mode.free', applies='at once')
+    autostart: bool = parameter(
+        False, 'Configure and activate without a lifecycle manager.', applies='at start')
     hardware_id: str = parameter('', 'Name of the robot in /diagnostics.')
 
     def camera_settings(self) -> CameraSettings:

@@ -15,7 +15,7 @@ from diagnostic_msgs.msg import DiagnosticStatus
 from ipt_ros.bags import BagError, COMPRESSIONS, Recording, RecordingOptions, WriterOptions
 from ipt_ros.ros.diagnostics import Diagnostics, ERROR, OK, status, WARN
 from ipt_ros.ros.listening import Listener
-from ipt_ros.ros.parameters import declare, parameter, ParameterError, read
+from ipt_ros.ros.parameters import parameter, ParameterError, Parameters
 from ipt_ros.ros.running import run_node
 from ipt_ros.ros.topics import TopicChoice
 from rclpy.clock import Clock, ClockType
@@ -39,7 +39,8 @@ class Settings:
         ('*/image_raw', '/tf'), 'Topics without which a recording is of no use; patterns.')
     output_dir: str = parameter('rollouts', 'Folder for bags; made if it is not there.')
     bag_name: str = parameter('', "Name of the bag's folder; empty: from date and time.")
-    autostart: bool = parameter(True, 'Record from the start; false: from ~/start on.')
+    autostart: bool = parameter(
+        True, 'Record from the start; false: from ~/start on.', applies='at start')
     compression: str = parameter('none', 'Of the data in the bag.', choices=COMPRESSIONS)
     max_bag_size: int = parameter(
         2048, 'MB after which a bag goes on in another file; 0: never.', low=0, high=2**31)
@@ -68,7 +69,8 @@ class RolloutRecorder(Node):
     def __init__(self, **options):
         """Declare the parameters; `options` go to rclpy's Node."""
         super().__init__('rollout_recorder', **options)
-        declare(self, Settings)
+        self._parameter_table = Parameters(
+            self, Settings, 'call ~/stop, set it, and call ~/start')
         self._recording: Recording | None = None
         self._listener: Listener | None = None
         self._began = 0
@@ -79,12 +81,11 @@ class RolloutRecorder(Node):
 
     def start(self) -> None:
         """Offer the services and, with autostart, record. Raises ParameterError, BagError."""
-        self._settings = read(self, Settings)
         self.create_service(Trigger, '~/start', self._on_start)
         self.create_service(Trigger, '~/stop', self._on_stop)
         self._diagnostics = Diagnostics(self, 'ipt_ros', {'recording': self._check})
         self.create_timer(LOOK_PERIOD, self._look, clock=self._steady)
-        if self._settings.autostart:
+        if self._parameter_table.read().autostart:
             try:
                 self.begin()
             except BagError as error:
@@ -101,8 +102,9 @@ class RolloutRecorder(Node):
 
     def begin(self) -> Path:
         """Begin a new bag and return its folder. Raises BagError."""
-        self._settings = settings = read(self, Settings)
+        self._settings = settings = self._parameter_table.read()
         self._recording = Recording(self._folder(), settings.recording_options())
+        self._parameter_table.use()
         self._listener = Listener(
             self, self._choice(settings.topics), settings.depth,
             self._recording.add_topic, self._on_message)
@@ -115,6 +117,7 @@ class RolloutRecorder(Node):
     def end(self) -> str:
         """End the recording; return a sentence about it. Raises BagError if it had failed."""
         recording, self._recording = self._recording, None
+        self._parameter_table.release()
         lost = sum(self._listener.lost.values())
         self._listener.stop()
         error = recording.stop()

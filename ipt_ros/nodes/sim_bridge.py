@@ -24,7 +24,7 @@ from ipt_ros.ros.diagnostics import Diagnostics, OK, status, WARN
 from ipt_ros.ros.images import from_depth, from_rgb
 from ipt_ros.ros.messages import camera_info, pose_message, time_message, transform_message
 from ipt_ros.ros.pacing import Pacer, RateMeter
-from ipt_ros.ros.parameters import declare, ParameterError, read
+from ipt_ros.ros.parameters import ParameterError, Parameters
 from ipt_ros.ros.qos import latched, reliable, sensor_input
 from ipt_ros.ros.running import run_node
 from ipt_sim import (
@@ -59,12 +59,12 @@ class SimBridge(Node):
     def __init__(self, **options):
         """Declare the parameters; `options` go to rclpy's Node."""
         super().__init__('sim_bridge', **options)
-        declare(self, Settings)
+        self._parameter_table = Parameters(self, Settings, 'start the node with another value')
         self._sim: Simulator | None = None
 
     def start(self) -> None:
         """Build the scene, then publish and answer. Raises ParameterError, SimulatorError."""
-        self._settings = settings = read(self, Settings)
+        self._settings = settings = self._parameter_table.use()
         self._sim = make_simulator(
             settings.backend, cameras=settings.camera_specs(), scene=settings.scene,
             scene_dataset=settings.scene_dataset, randomization=settings.read_randomization(),

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the launch files share. They import it as nodes do: from the workspace that is sourced."""
 
+from pathlib import Path
+
 from launch import LaunchContext
 from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
 from launch.conditions import IfCondition
@@ -63,11 +65,25 @@ def given(context: LaunchContext, **kinds: type) -> list[dict[str, ParameterValu
     return [values] if values else []
 
 
-def node(context: LaunchContext, executable: str, params_file: str, **overrides: type) -> Node:
+def params_file(context: LaunchContext, argument: str = 'params_file') -> str:
+    """
+    Return the file of parameters that a launch argument names.
+
+    Raises FileNotFoundError, which ends the launch: ROS 2 itself would warn, and start the node
+    with its defaults.
+    """
+    path = LaunchConfiguration(argument).perform(context)
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"{argument}: there is no file '{path}'; give the path of a YAML file with parameters")
+    return path
+
+
+def node(context: LaunchContext, executable: str, file_argument: str, **overrides: type) -> Node:
     """
     Describe one of our nodes, named as its executable, in the namespace of the launch arguments.
 
-    Its parameters are in the file that the argument ``params_file`` says; arguments named in
+    Its parameters are in the file that the argument ``file_argument`` says; arguments named in
     ``overrides`` replace them where they are given.
     """
     return Node(
@@ -75,7 +91,7 @@ def node(context: LaunchContext, executable: str, params_file: str, **overrides:
         executable=executable,
         name=executable,
         namespace=LaunchConfiguration('namespace'),
-        parameters=[LaunchConfiguration(params_file), *given(context, **overrides)],
+        parameters=[params_file(context, file_argument), *given(context, **overrides)],
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
         output='screen',
     )

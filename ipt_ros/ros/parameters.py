@@ -6,12 +6,14 @@ Parameters of a node from one table: a frozen dataclass whose fields are the par
     class Settings:
         slop: float = parameter(0.05, 'Most seconds between ...', low=0.0, high=10.0)
 
-`declare` makes them known with description and range, `read` returns a filled `Settings`.
+`Parameters` makes them known with description and range, and returns a filled `Settings`. A value
+that is set while it could have no effect is refused, never swallowed.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 import dataclasses
-from typing import Any, TypeVar
+import math
+from typing import Any, Generic, TypeVar
 
 from rcl_interfaces.msg import (
     FloatingPointRange,
@@ -23,6 +25,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 
 T = TypeVar('T')
+# When a new value takes effect: the next time that the node reads its parameters, at once, or
+# only where the node is started with it.
+APPLIES = ('when read', 'at once', 'at start')
 
 
 class ParameterError(ValueError):
@@ -37,16 +42,20 @@ def parameter(
     high: float | None = None,
     choices: Iterable[str] = (),
     name: str = '',
+    applies: str = 'when read',
 ) -> Any:
     """
     Return a dataclass field that is a ROS parameter.
 
     low, high: the range of a number (give both or none). choices: the allowed strings. name: the
-    parameter's name where it is not the field's, for instance with a dot in it.
+    parameter's name where it is not the field's, for instance with a dot in it. applies: one of
+    `APPLIES`.
     """
+    if applies not in APPLIES:
+        raise ValueError(f'applies must be one of {APPLIES}, got {applies!r}')
     return dataclasses.field(default=default, metadata={
         'name': name, 'description': description, 'low': low, 'high': high,
-        'choices': tuple(choices)})
+        'choices': tuple(choices), 'applies': applies})
 
 
 def _name(field: dataclasses.Field) -> str:
@@ -72,31 +81,98 @@ def _listed(choices: Iterable[str]) -> str:
     return ', '.join(choice or "''" for choice in choices)
 
 
-def declare(node: Node, table: type) -> None:
-    """Declare every field of the table on the node, and refuse values outside its choices."""
-    choices = {_name(f): f.metadata['choices'] for f in dataclasses.fields(table)
-               if f.metadata['choices']}
+class Parameters(Generic[T]):
+    """The parameters of one node: declared from a table, checked, and in use or not."""
 
-    def check(parameters: list[Parameter]) -> SetParametersResult:
+    def __init__(self, node: Node, table: type[T], remedy: str):
+        """
+        Declare every field of the table on the node.
+
+        remedy: what makes the node read its parameters again, for the refusal of a value that is
+        set while the others are in use. Raises rclpy's ParameterException for values at the start
+        that are outside of their range or choices.
+        """
+        self._node = node
+        self._table = table
+        self._remedy = remedy
+        self._fields = {_name(field): field for field in dataclasses.fields(table)}
+        self._declared = False
+        self._used: T | None = None
+        self._on_change: Callable[[T], None] | None = None
+        # First the check, so that values given at the start are refused as well.
+        node.add_on_set_parameters_callback(self._check)
+        for name, field in self._fields.items():
+            default = list(field.default) if isinstance(field.default, tuple) else field.default
+            node.declare_parameter(name, default, _descriptor(field))
+        self._declared = True
+        node.add_post_set_parameters_callback(self._after_set)
+
+    def read(self) -> T:
+        """Return the table filled with the present values; lists become tuples."""
+        values = {}
+        for name, field in self._fields.items():
+            values[field.name] = _value(field, self._node.get_parameter(name).value)
+        return self._table(**values)
+
+    def use(self, on_change: Callable[[T], None] | None = None) -> T:
+        """
+        Return the table; from now on, values that are only read here cannot be set any more.
+
+        on_change: called with the new table when values that apply at once were set.
+        """
+        self._used, self._on_change = self.read(), on_change
+        return self._used
+
+    def release(self) -> None:
+        """Let all values be set again, until they are next in use."""
+        self._used = self._on_change = None
+
+    def replace(self, **changes: Any) -> T:
+        """Set values that the node itself has put to use; return the table with them."""
+        self._used = dataclasses.replace(self._used, **changes)
+        # Together: what is told of a change must not see half of it.
+        self._node.set_parameters_atomically([
+            Parameter(name, value=changes[field.name])
+            for name, field in self._fields.items() if field.name in changes])
+        return self._used
+
+    def _check(self, parameters: list[Parameter]) -> SetParametersResult:
         for item in parameters:
-            allowed = choices.get(item.name)
-            if allowed and item.value not in allowed:
-                return SetParametersResult(successful=False, reason=(
-                    f"parameter '{item.name}' is '{item.value}'; expected one of: "
-                    f'{_listed(allowed)}'))
+            field = self._fields.get(item.name)
+            reason = field and self._refusal(field, item)
+            if reason:
+                return SetParametersResult(
+                    successful=False, reason=f"parameter '{item.name}' {reason}")
         return SetParametersResult(successful=True)
 
-    # First the check, so that values given at the start are refused as well.
-    node.add_on_set_parameters_callback(check)
-    for field in dataclasses.fields(table):
-        default = list(field.default) if isinstance(field.default, tuple) else field.default
-        node.declare_parameter(_name(field), default, _descriptor(field))
+    def _refusal(self, field: dataclasses.Field, item: Parameter) -> str:
+        """Return why a value cannot be set, '' where it can."""
+        meta, value = field.metadata, item.value
+        if meta['choices'] and value not in meta['choices']:
+            return f"is '{value}'; expected one of: {_listed(meta['choices'])}"
+        if isinstance(value, float) and not math.isfinite(value):
+            return f'is {value}; expected a finite number'
+        if not self._declared:
+            return ''
+        if meta['applies'] == 'at start':
+            present = self._node.get_parameter(item.name).value
+            if value != present:
+                return f'is {present} and read at the start only; start the node with {value}'
+        if meta['applies'] == 'when read' and self._used is not None:
+            present = getattr(self._used, field.name)
+            if _value(field, value) != present:
+                return f'is {present} and in use: {self._remedy}'
+        return ''
+
+    def _after_set(self, parameters: list[Parameter]) -> None:
+        names = {item.name for item in parameters}
+        if self._used is None or self._on_change is None or not any(
+                field.metadata['applies'] == 'at once'
+                for name, field in self._fields.items() if name in names):
+            return
+        self._used = self.read()
+        self._on_change(self._used)
 
 
-def read(node: Node, table: type[T]) -> T:
-    """Return the table filled with the node's present values; lists become tuples."""
-    values = {}
-    for field in dataclasses.fields(table):
-        value = node.get_parameter(_name(field)).value
-        values[field.name] = tuple(value) if isinstance(field.default, tuple) else value
-    return table(**values)
+def _value(field: dataclasses.Field, value: Any) -> Any:
+    return tuple(value) if isinstance(field.default, tuple) and value is not None else value

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from ipt_ros.nodes.imagination_settings import Settings
-from ipt_ros.ros.parameters import declare, parameter, ParameterError, read
+from ipt_ros.ros.parameters import parameter, ParameterError, Parameters
 import pytest
 import rclpy
 from rclpy.exceptions import InvalidParameterValueException
@@ -24,6 +24,8 @@ class Table:
     warmth: float = parameter(0.5, 'Between cold and hot.', low=0.0, high=1.0)
     guests: tuple = parameter(('ada', 'alan'), 'Who comes.')
     hat: bool = parameter(True, 'Whether a hatter is there.', name='mad.hat')
+    riddle: str = parameter('raven', 'Asked next.', applies='at once')
+    hour: int = parameter(6, 'At which it always is.', applies='at start')
 
 
 @pytest.fixture
@@ -47,10 +49,10 @@ def make_node():
 @pytest.mark.ros
 def test_defaults_and_overrides(make_node):
     node = make_node(cups=3, **{'mad.hat': False})
-    declare(node, Table)
-    assert read(node, Table) == Table(cups=3, hat=False)
+    parameters = Parameters(node, Table, 'wait')
+    assert parameters.read() == Table(cups=3, hat=False)
     node.set_parameters([Parameter('guests', value=['grace'])])
-    assert read(node, Table).guests == ('grace',)
+    assert parameters.read().guests == ('grace',)
     descriptor = node.describe_parameter('warmth')
     assert descriptor.description == 'Between cold and hot.'
     assert descriptor.floating_point_range[0].to_value == 1.0
@@ -58,15 +60,71 @@ def test_defaults_and_overrides(make_node):
 
 
 @pytest.mark.ros
-@pytest.mark.parametrize('name,value', [('flavour', 'salty'), ('cups', 6), ('warmth', -0.1)])
+@pytest.mark.parametrize('name,value', [
+    ('flavour', 'salty'), ('cups', 6), ('warmth', -0.1), ('warmth', float('nan'))])
 def test_values_outside_are_refused_at_the_start_and_later(make_node, name, value):
     with pytest.raises(InvalidParameterValueException):
-        declare(make_node(**{name: value}), Table)
+        Parameters(make_node(**{name: value}), Table, 'wait')
     node = make_node()
-    declare(node, Table)
+    parameters = Parameters(node, Table, 'wait')
     result, = node.set_parameters([Parameter(name, value=value)])
     assert not result.successful and name in result.reason
-    assert read(node, Table) == Table()
+    assert parameters.read() == Table()
+
+
+@pytest.mark.ros
+def test_a_value_that_is_in_use_is_refused_until_it_is_released(make_node):
+    node = make_node()
+    parameters = Parameters(node, Table, 'drink up first')
+
+    def set_to(name, value):
+        result, = node.set_parameters([Parameter(name, value=value)])
+        return result.reason or result.successful
+
+    assert set_to('cups', 3) is True
+    parameters.use()
+    for name, value in (('cups', 4), ('guests', ['grace']), ('mad.hat', False)):
+        reason = set_to(name, value)
+        assert name in reason and 'in use' in reason and 'drink up first' in reason
+    assert set_to('cups', 3) is True  # as it is
+    assert parameters.read() == Table(cups=3)
+    parameters.release()
+    assert set_to('cups', 4) is True
+    assert parameters.use() == Table(cups=4)
+
+
+@pytest.mark.ros
+def test_a_value_that_applies_at_once_is_told_while_the_others_are_in_use(make_node):
+    node = make_node()
+    parameters = Parameters(node, Table, 'wait')
+    told = []
+    node.set_parameters([Parameter('riddle', value='desk')])
+    parameters.use(told.append)
+    node.set_parameters([Parameter('riddle', value='owl')])
+    assert told == [Table(riddle='owl')]
+    # All or nothing: what comes together with a value that is refused is not used either.
+    result = node.set_parameters_atomically(
+        [Parameter('riddle', value='bat'), Parameter('cups', value=5)])
+    assert not result.successful and len(told) == 1 and parameters.read().riddle == 'owl'
+    # The node itself may put new values to use, and they are what is in use from then on.
+    assert parameters.replace(cups=5, riddle='bat') == Table(cups=5, riddle='bat')
+    assert told[1:] == [Table(cups=5, riddle='bat')]
+    result, = node.set_parameters([Parameter('cups', value=1)])
+    assert not result.successful and '5' in result.reason
+
+
+@pytest.mark.ros
+def test_a_value_of_the_start_cannot_be_set_later(make_node):
+    node = make_node(hour=5)
+    parameters = Parameters(node, Table, 'wait')
+    result, = node.set_parameters([Parameter('hour', value=4)])
+    assert not result.successful and 'at the start only' in result.reason
+    assert parameters.read().hour == 5
+
+
+def test_a_field_must_say_one_of_the_ways_to_apply():
+    with pytest.raises(ValueError, match='at once'):
+        parameter(1, 'Of no use.', applies='sometimes')
 
 
 def test_the_file_explains_every_parameter_with_its_default():

@@ -6,6 +6,7 @@ import signal
 import threading
 import time
 
+from diagnostic_msgs.msg import DiagnosticArray
 from ipt_interfaces.action import Imagine
 from ipt_interfaces.msg import ErrorCode
 from lifecycle_msgs.msg import Transition
@@ -16,11 +17,19 @@ from rcl_interfaces.srv import SetParameters
 pytestmark = pytest.mark.ros
 
 
+def set_parameter(robot, name, value):
+    """Return the node's word on a text or a number."""
+    if isinstance(value, str):
+        value = ParameterValue(type=ParameterType.PARAMETER_STRING, string_value=value)
+    else:
+        value = ParameterValue(type=ParameterType.PARAMETER_DOUBLE, double_value=value)
+    answer = robot.call(
+        SetParameters, 'set_parameters', parameters=[Parameter(name=name, value=value)])
+    return answer.results[0]
+
+
 def set_checkpoint(robot, value) -> None:
-    parameter = Parameter(name='checkpoint', value=ParameterValue(
-        type=ParameterType.PARAMETER_STRING, string_value=str(value)))
-    answer = robot.call(SetParameters, 'set_parameters', parameters=[parameter])
-    assert answer.results[0].successful
+    assert set_parameter(robot, 'checkpoint', str(value)).successful
 
 
 @pytest.fixture
@@ -86,6 +95,34 @@ def test_a_transition_that_the_state_lacks_is_refused_and_nothing_else(robot, st
     assert robot.state() == 'active'
     robot.wait_for_frames()
     assert robot.ask(mode='answer').success
+
+
+def test_a_parameter_of_an_active_node_is_applied_or_refused(robot, start, checkpoint, tmp_path):
+    start(checkpoint=checkpoint, autostart=True, confidence_samples=0, max_age=240.0)
+    while robot.state() != 'active':
+        time.sleep(0.1)
+    robot.wait_for_frames()
+    assert robot.ask('?', task='free').answer.mode == 'answer'
+    assert set_parameter(robot, 'auto_mode.free', 'imagine').successful
+    assert robot.ask('?', task='free').answer.mode == 'imagine'
+    for name, value in (('max_age', 1.0), ('checkpoint', str(tmp_path)), ('base_frame', 'foot')):
+        result = set_parameter(robot, name, value)
+        assert not result.successful
+        assert name in result.reason and 'clean the node up' in result.reason
+    assert robot.change(Transition.TRANSITION_DEACTIVATE)
+    assert robot.change(Transition.TRANSITION_CLEANUP)
+    assert set_parameter(robot, 'max_age', 200.0).successful
+
+
+def test_diagnostics_come_while_the_clock_is_silent(robot, start):
+    told = threading.Event()
+    subscription = robot.node.create_subscription(
+        DiagnosticArray, '/diagnostics', lambda message: told.set(), 10)
+    start(use_sim_time=True)
+    try:
+        assert told.wait(240.0)
+    finally:
+        robot.node.destroy_subscription(subscription)
 
 
 @pytest.mark.parametrize('number', [signal.SIGINT, signal.SIGTERM])
