@@ -15,12 +15,14 @@ import sys
 
 import ipt_ros
 from ipt_ros.paths import DDS_PROFILE, MissingFileError, NANO, shared
+from ipt_ros.processes import take_interrupts
 
 EPILOG = 'ipt COMMAND --help says more about a command.'
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command line (without the program's name); return the exit code."""
+    take_interrupts()
     parser = build_parser()
     options, rest = parser.parse_known_args(arguments)
     if rest and not options.takes_all:

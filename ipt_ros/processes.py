@@ -85,6 +85,17 @@ class Processes:
         return codes
 
 
+def take_interrupts() -> None:
+    """
+    Let SIGINT interrupt this process, as Ctrl-C does.
+
+    Shells that are not interactive start background commands with SIGINT ignored, and so these and
+    all of their children would never end on it.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 @contextlib.contextmanager
 def stopped_by_signals() -> Iterator[None]:
     """Turn SIGTERM into an exception, as SIGINT is one, so that processes get stopped."""

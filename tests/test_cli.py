@@ -5,6 +5,8 @@ import importlib
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 import shutil
+import signal
+import subprocess
 import sys
 from types import ModuleType
 
@@ -51,6 +53,28 @@ def test_wrong_command_line_ends_with_usage(arguments, capsys):
         cli.main(arguments)
     assert end.value.code == 2
     assert 'usage: ipt' in capsys.readouterr().err
+
+
+# As a shell that is not interactive starts a background command.
+IGNORING = '''import signal, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+from ipt_ros import cli
+def wait(options, rest):
+    print('waiting', flush=True)
+    time.sleep(240)
+cli._doctor = wait
+sys.exit(cli.main(['doctor']))
+'''
+
+
+def test_a_command_in_the_background_ends_on_sigint():
+    with subprocess.Popen(
+            [sys.executable, '-c', IGNORING], text=True, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE) as process:
+        assert process.stdout.readline() == 'waiting\n'
+        process.send_signal(signal.SIGINT)
+        assert process.wait(240.0) == 130
+        assert 'stopped' in process.stderr.read()
 
 
 @pytest.mark.parametrize('numbers', [['1', '2'], ['1', '2', '-3']])
