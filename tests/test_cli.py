@@ -56,7 +56,7 @@ def test_wrong_command_line_ends_with_usage(arguments, capsys):
 
 
 # As a shell that is not interactive starts a background command.
-IGNORING = '''import signal, sys, time
+IGNORING = """import signal, sys, time
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 from ipt_ros import cli
 def wait(options, rest):
@@ -64,7 +64,7 @@ def wait(options, rest):
     time.sleep(240)
 cli._doctor = wait
 sys.exit(cli.main(['doctor']))
-'''
+"""
 
 
 def test_a_command_in_the_background_ends_on_sigint():

@@ -40,7 +40,7 @@ WITHOUT_TORCH = {
     'ipt_sim'}
 FROM_CONDA = {'habitat_sim'}  # not on PyPI; docs/habitat.md names its version
 ROS_IMPORT = re.compile(
-    r'(rclpy|launch|launch_ros|tf2_ros|cv_bridge|\w+_(msgs|interfaces|srvs))\b')
+    r'(rclpy|bond|launch|launch_ros|tf2_ros|cv_bridge|\w+_(msgs|interfaces|srvs))\b')
 
 
 @cache

@@ -31,6 +31,7 @@ from ipt_ros.nodes.imagination_messages import (
 )
 from ipt_ros.nodes.imagination_settings import Settings
 from ipt_ros.ros import qos
+from ipt_ros.ros.bond import Bond
 from ipt_ros.ros.cameras import CameraFrame, Cameras, CameraSettings, Observation
 from ipt_ros.ros.diagnostics import Diagnostics, ERROR, OK, status, WARN
 from ipt_ros.ros.images import from_rgb, ImageError
@@ -120,6 +121,7 @@ class ImaginationNode(SteadyLifecycleNode):
         self._imagination: Imagination | None = None
         self._cameras: Cameras | None = None
         self._top_down: TopDown | None = None
+        self._bond: Bond | None = None
         self._worker: Worker | None = None
         self._loader: Worker | None = None
         self._loading = ''
@@ -181,6 +183,7 @@ class ImaginationNode(SteadyLifecycleNode):
         self._transforms = TransformBuffer(tolerance=settings.tf_tolerance)
         self._cameras = Cameras(self, camera_settings, self._transforms)
         self._top_down = TopDown(self, self._transforms, settings.base_frame)
+        self._bond = Bond(self, settings.bond_heartbeat_period)
         self._tf = [
             self.create_subscription(
                 TFMessage, '/tf', self._transforms.add_message, qos.reliable(100)),
@@ -212,6 +215,7 @@ class ImaginationNode(SteadyLifecycleNode):
         try:
             self._cameras.start()
             self._top_down.start()
+            self._bond.start()
         except Exception as error:
             self._pause(f'activating failed: {error}')
             self.get_logger().error(self._problem)
@@ -285,6 +289,7 @@ class ImaginationNode(SteadyLifecycleNode):
         if self._cameras is not None:
             self._cameras.stop()
             self._top_down.stop()
+            self._bond.stop()
 
     def _release(self) -> None:
         if self._worker is not None:
@@ -297,7 +302,7 @@ class ImaginationNode(SteadyLifecycleNode):
                 self.destroy_subscription(subscription)
             for publisher in self._outputs.values():
                 self.destroy_lifecycle_publisher(publisher)
-        self._worker = self._cameras = self._top_down = self._imagination = None
+        self._worker = self._cameras = self._top_down = self._bond = self._imagination = None
         self._loader = None
         self._parameter_table.release()
         _free_memory()

@@ -84,6 +84,9 @@ class Settings:
     auto_mode_free: str = parameter(
         '', "What mode 'auto' means otherwise; '': what the checkpoint recommends, else answer.",
         choices=_AUTO, name='auto_mode.free', applies='at once')
+    bond_heartbeat_period: float = parameter(
+        0.25, 'Seconds between heartbeats for a lifecycle manager that watches the node; 0: none.',
+        low=0.0, high=60.0)
     autostart: bool = parameter(
         False, 'Configure and activate without a lifecycle manager.', applies='at start')
     hardware_id: str = parameter('', 'Name of the robot in /diagnostics.')

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""QoS profiles as REP-2003 asks for, and a word in the log when two ends do not match."""
+"""QoS profiles as REP-2003 asks for, and a word when two ends do not match."""
 
 from collections.abc import Callable
 
@@ -13,9 +13,9 @@ from rclpy.qos import (
 )
 
 _REMEDIES = {
-    int(QoSPolicyKind.RELIABILITY):
+    QoSPolicyKind.RELIABILITY:
         "Set the parameter 'reliability' to best_effort, or make the publisher reliable.",
-    int(QoSPolicyKind.DURABILITY):
+    QoSPolicyKind.DURABILITY:
         'Make the publisher latched: reliable and transient local.',
 }
 RELIABILITIES = ('best_effort', 'reliable')
@@ -45,11 +45,22 @@ def on_incompatible(report: Callable[[str], None], topic: str) -> SubscriptionEv
     """
     Return event callbacks that call `report` with a sentence when a publisher's QoS does not fit.
 
-    Without them, nothing arrives and nothing is said: the most frequent trap of ROS 2 cameras.
+    topic: its name in the graph, after remapping, where people look for it. Without
+    callbacks, nothing arrives and nothing is said: the most frequent trap of ROS 2 cameras.
     """
     def callback(event: QoSRequestedIncompatibleQoSInfo) -> None:
-        report(
-            f"a publisher on '{topic}' offers less than this subscription asks for (policy "
-            f'{event.last_policy_kind}, {event.total_count} so far): no data will come from it. '
-            + _REMEDIES.get(int(event.last_policy_kind), 'Change the QoS of the publisher.'))
+        report(mismatch(topic, event))
     return SubscriptionEventCallbacks(incompatible_qos=callback, use_default_callbacks=False)
+
+
+def mismatch(topic: str, event: QoSRequestedIncompatibleQoSInfo) -> str:
+    """Return what is wrong between a publisher and a subscription, and what to do."""
+    try:
+        kind = QoSPolicyKind(event.last_policy_kind)
+        policy = kind.name.lower()
+    except ValueError:  # of a newer middleware
+        kind, policy = None, f'policy {event.last_policy_kind}'
+    return (
+        f"a publisher on '{topic}' offers less {policy} than this subscription asks for "
+        f'({event.total_count} so far): no data will come from it. '
+        + _REMEDIES.get(kind, 'Change the QoS of the publisher.'))

@@ -40,7 +40,8 @@ class TopDown:
                 (CameraInfo, f'{NAME}/camera_info', self._on_info)):
             self._subscriptions.append(self._node.create_subscription(
                 kind, topic, callback, qos.latched(),
-                event_callbacks=qos.on_incompatible(self._node.get_logger().warning, topic)))
+                event_callbacks=qos.on_incompatible(
+                    self._node.get_logger().warning, self._node.resolve_topic_name(topic))))
 
     def stop(self) -> None:
         """Unsubscribe and forget the map."""
