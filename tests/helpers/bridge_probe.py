@@ -21,6 +21,7 @@ from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 from tf2_msgs.msg import TFMessage
 
+PATIENCE = 240.0  # seconds until a test gives up; machines may be busy
 CAMERAS = {'front': 0.0, 'left': math.pi / 2, 'back': math.pi, 'right': -math.pi / 2}
 
 
@@ -78,7 +79,7 @@ class Probe:
         for messages in self.heard.values():
             messages.clear()
 
-    def until(self, ready: Callable[[], object], seconds: float = 30.0):
+    def until(self, ready: Callable[[], object], seconds: float = PATIENCE):
         """Spin until ready() is true and return it."""
         began = monotonic()
         while not (value := ready()):
@@ -103,7 +104,7 @@ class Probe:
     def pose(self) -> Pose2D:
         return as_pose(self.fresh('/ipt/odom'))
 
-    def drive(self, linear, angular, until, seconds=30.0):
+    def drive(self, linear, angular, until, seconds=PATIENCE):
         """Send a command again and again until `until(odometry)` is true of a new odometry."""
         seen = len(self.heard['/ipt/odom'])
 
@@ -138,7 +139,7 @@ def running_bridge(environment, log, **parameters):
         processes.start('sim_bridge', node_command('sim_bridge', parameters), log, environment)
         probe = Probe()
         try:
-            probe.until(lambda: processes.check() or probe.heard['/ipt/odom'], 60.0)
+            probe.until(lambda: processes.check() or probe.heard['/ipt/odom'])
             yield probe
         finally:
             probe.close()

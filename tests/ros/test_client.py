@@ -77,7 +77,7 @@ def forgetful(request, ros_domain):
 
 @pytest.mark.parametrize('forgetful', [2.5], indirect=True)
 def test_replies_that_are_lost_at_first_keep_nobody_waiting(forgetful):
-    with Robot(NAMESPACE, timeout=60.0) as robot:
+    with Robot(NAMESPACE, timeout=240.0) as robot:
         robot.bring_up()
         asked = dict(forgetful.requests)
         assert asked['get_parameters'] >= 4  # the first ones were lost

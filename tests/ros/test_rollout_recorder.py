@@ -55,7 +55,7 @@ class Robot:
             if 'rollout_recorder' in item.name:
                 self.status = item
 
-    def until(self, ready: Callable[[], object], seconds: float = 60.0):
+    def until(self, ready: Callable[[], object], seconds: float = 240.0):
         """Spin until ready() is true and return it."""
         began = monotonic()
         while not (value := ready()):

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from time import monotonic
 
-from bridge_probe import as_pose, CAMERAS, running_bridge, twist
+from bridge_probe import as_pose, CAMERAS, PATIENCE, running_bridge, twist
 from ipt_interfaces.msg import ErrorCode
 from ipt_interfaces.srv import GroundTruth, Reset, Teleport
 from ipt_ros.geometry import OPTICAL_IN_BODY, PinholeCamera, Pose2D
@@ -125,11 +125,16 @@ def test_transform_tree_says_where_each_camera_looks(scene, camera, yaw):
 
 
 def test_transform_of_a_frames_stamp_is_the_odometry_of_that_stamp(scene):
-    image = scene.fresh('/ipt/front/image_raw')
-    stamp = nanoseconds(image.header.stamp)
-    odom = scene.until(lambda: next(
-        (m for m in scene.heard['/ipt/odom'] if nanoseconds(m.header.stamp) == stamp), None))
-    found = scene.transforms.lookup('map', 'base_link', stamp)
+    def whole():
+        """Return the odometry of an image whose transform came, too: any may get lost."""
+        images = {nanoseconds(m.header.stamp) for m in scene.heard['/ipt/front/image_raw']}
+        known = images & set(scene.transforms.samples('base_link')[0])
+        return next((m for m in scene.heard['/ipt/odom']
+                     if nanoseconds(m.header.stamp) in known), None)
+
+    scene.fresh('/ipt/front/image_raw')
+    odom = scene.until(whole)
+    found = scene.transforms.lookup('map', 'base_link', nanoseconds(odom.header.stamp))
 
     assert (odom.header.frame_id, odom.child_frame_id) == ('odom', 'base_link')
     np.testing.assert_allclose(found, as_pose(odom).matrix, atol=1e-9)
@@ -288,7 +293,7 @@ def test_wall_stops_the_robot_and_diagnostics_say_so(scene, simulator):
             for message in scene.heard['/diagnostics']
             for item in message.status for pair in item.values)
 
-    scene.until(collided, 60.0)
+    scene.until(collided)
     pose = scene.pose()
     assert xmin < pose.x < xmax and ymin < pose.y < ymax
 
@@ -420,6 +425,6 @@ def test_parameter_that_makes_no_robot_ends_the_node_with_the_reason(
 ):
     done = subprocess.run(
         [sys.executable, '-m', 'ipt_ros.nodes.sim_bridge', '--ros-args', '-p', parameter],
-        capture_output=True, text=True, env=environment, timeout=120)
+        capture_output=True, text=True, env=environment, timeout=PATIENCE)
     assert done.returncode == 1
     assert reason in done.stderr + done.stdout
