@@ -8,7 +8,12 @@ Interpolates between samples as tf2 does. Stamps are integers (ns).
 from bisect import bisect_left
 import math
 
-from ipt_ros.geometry.transforms import compose, invert, matrix_from_quaternion
+from ipt_ros.geometry.transforms import (
+    compose,
+    invert,
+    matrix_from_quaternion,
+    quaternion_problem,
+)
 import numpy as np
 
 _NEWEST = None  # the time that means 'whatever is newest'
@@ -16,6 +21,24 @@ _NEWEST = None  # the time that means 'whatever is newest'
 
 class TransformError(Exception):
     """Two frames are not connected at the time asked; the message names what is missing."""
+
+
+def transform_problem(
+    parent: str, child: str, translation: np.ndarray, quaternion: np.ndarray,
+) -> str:
+    """
+    Return why a transform cannot be used, '' where it can: words that go on after 'a transform'.
+
+    The same words for the same trouble of a frame, to count by.
+    """
+    parent, child = parent.lstrip('/'), child.lstrip('/')
+    if not (np.isfinite(translation).all() and np.isfinite(quaternion).all()
+            and parent and child and parent != child):
+        return 'is not finite or has no frames'
+    if quaternion_problem(quaternion):
+        return (f"of '{child}' has a quaternion that is not of unit length and is ignored, as it is "
+                'by tf2')
+    return ''
 
 
 def slerp(start: np.ndarray, end: np.ndarray, fraction: float) -> np.ndarray:
@@ -128,20 +151,17 @@ class TransformTree:
         """
         Take in the pose of `child` in `parent` at `stamp` (ns): metres, (x, y, z, w).
 
-        Return False for one that is broken: not finite, without direction, or without two frames.
+        Return False for one that is broken; `transform_problem` says why.
         """
         parent, child = parent.lstrip('/'), child.lstrip('/')
         translation = np.asarray(translation, dtype=np.float64)
         rotation = np.asarray(quaternion, dtype=np.float64)
-        norm = np.linalg.norm(rotation)
-        if not (np.isfinite(translation).all() and np.isfinite(norm) and norm > 1e-6):
-            return False
-        if not parent or not child or parent == child:
+        if transform_problem(parent, child, translation, rotation):
             return False
         edge = self._edges.get(child)
         if edge is None or edge.parent != parent or edge.static != static:
             edge = self._edges[child] = _Edge(parent, static)
-        edge.add(stamp, (translation, rotation / norm), self._keep)
+        edge.add(stamp, (translation, rotation / np.linalg.norm(rotation)), self._keep)
         return True
 
     def lookup(self, target: str, source: str, stamp: int | None = _NEWEST) -> np.ndarray:

@@ -15,6 +15,10 @@ import numpy as np
 OPTICAL_IN_BODY = np.array([[0.0, 0.0, 1.0], [-1.0, 0.0, 0.0], [0.0, -1.0, 0.0]])
 OPTICAL_IN_BODY.setflags(write=False)
 
+# By how much the square of a quaternion's length may differ from 1, as for tf2. Those that were
+# printed with three digits are well within.
+_UNIT_TOLERANCE = 0.01
+
 
 def wrap_angle(angle: float) -> float:
     """Return the same angle in (-pi, pi] (rad)."""
@@ -80,6 +84,23 @@ def matrix_from_quaternion(quaternion: np.ndarray) -> np.ndarray:
         [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
         [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
     ])
+
+
+def quaternion_problem(quaternion: np.ndarray) -> str:
+    """
+    Return why a quaternion (x, y, z, w) from outside is no rotation, '' where it is one.
+
+    As tf2 does, take only those that are nearly of unit length: others are all zero because nobody
+    set them, hold angles, or were put together from parts that do not belong together.
+    """
+    length = math.hypot(*quaternion)
+    if not math.isfinite(length):
+        return 'is not finite'
+    if length == 0.0:
+        return 'is all zero, as one that was never set; no rotation is (0, 0, 0, 1)'
+    if abs(length * length - 1.0) < _UNIT_TOLERANCE:
+        return ''
+    return f'has the length {length:.3g}; that of a rotation is 1'
 
 
 def quaternion_from_matrix(rotation: np.ndarray) -> np.ndarray:

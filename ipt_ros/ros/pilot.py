@@ -8,7 +8,7 @@ import math
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import Twist
 from ipt_ros.driving import Command, Driver, STOP
-from ipt_ros.geometry import compose, matrix_from_quaternion, Pose2D
+from ipt_ros.geometry import compose, matrix_from_quaternion, Pose2D, quaternion_problem
 from ipt_ros.ros.cameras import pinhole
 from ipt_ros.ros.client import Robot, RobotError, Waiting
 from ipt_ros.ros.images import ImageError, to_depth
@@ -48,7 +48,7 @@ class Pilot(Robot):
         super().__init__(namespace, waiting, timeout)
         self.recorder: RecorderStatus | None = None
         self._odom: Odometry | None = None
-        self._transforms = TransformBuffer()
+        self._transforms = TransformBuffer(self._node.get_logger().warning)
         self._infos: dict[str, CameraInfo] = {}
         self._depths: dict[str, Image] = {}
         self._looked: dict[str, int] = {}
@@ -201,13 +201,13 @@ class Pilot(Robot):
     def _pose(self) -> Pose2D:
         pose = self._odom.pose.pose
         q, place = pose.orientation, (pose.position.x, pose.position.y, pose.position.z)
-        try:
-            rotation = matrix_from_quaternion(np.array([q.x, q.y, q.z, q.w]))
-        except ValueError as error:
-            raise RobotError(f'the odometry has no heading: {error}') from error
+        turn = np.array([q.x, q.y, q.z, q.w])
+        if problem := quaternion_problem(turn):
+            raise RobotError(
+                f'the odometry has no heading: its quaternion {turn.tolist()} {problem}')
         if not all(map(math.isfinite, place)):
             raise RobotError(f'the odometry is not finite: {place}')
-        return Pose2D.from_matrix(compose(rotation, place))
+        return Pose2D.from_matrix(compose(matrix_from_quaternion(turn), place))
 
     def _command(self, command: Command) -> None:
         message = Twist()

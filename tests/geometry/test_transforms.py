@@ -10,6 +10,7 @@ from ipt_ros.geometry import (
     OPTICAL_IN_BODY,
     Pose2D,
     quaternion_from_matrix,
+    quaternion_problem,
     rotation_from_yaw_pitch,
     transform_points,
     wrap_angle,
@@ -100,3 +101,20 @@ def test_moved_is_composition(pose, forward, left, turn):
 def test_wrong_shapes_are_named():
     with pytest.raises(ValueError, match=r'\(N, 3\), got \(3,\)'):
         transform_points(np.eye(4), np.zeros(3))
+
+
+@given(unit, unit, unit, unit, st.floats(0.0, 3.0))
+def test_quaternions_are_rotations_as_far_as_tf2_says_so(x, y, z, w, length):
+    quaternion = np.array([x, y, z, w])
+    assume(np.linalg.norm(quaternion) > 0.01)
+    quaternion *= length / np.linalg.norm(quaternion)
+    squared = float((quaternion ** 2).sum())
+    assume(abs(abs(squared - 1.0) - 0.01) > 1e-9)
+    assert bool(quaternion_problem(quaternion)) == (abs(squared - 1.0) > 0.01)
+
+
+@pytest.mark.parametrize(('quaternion', 'words'), [
+    ((0, 0, 0, 0), 'never set'), ((0, 0, 90, 0), 'length 90'), ((0, 0, 0.5, 0.5), 'length 0.707'),
+    ((0, 0, math.nan, 1), 'not finite'), ((1e200, 0, 0, 1e200), 'length 1.41e+200')])
+def test_what_is_wrong_with_a_quaternion_is_said(quaternion, words):
+    assert words in quaternion_problem(np.array(quaternion, float))

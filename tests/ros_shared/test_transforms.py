@@ -100,6 +100,46 @@ def test_broken_transforms_are_ignored(spoil):
     assert not buffer.has('odom')
 
 
+@pytest.mark.parametrize('scale', [0.0, 0.1, 0.99, 1.01, 2.0, 57.3])
+def test_quaternions_that_tf2_ignores_are_ignored_and_told_once_a_frame(scale):
+    told = []
+    buffer = TransformBuffer(told.append)
+    for child in ('camera', 'camera', 'base_link'):
+        item = stamped('odom', child, SECOND, Pose2D(1.0, 0.0, 1.0).matrix)
+        for part in 'xyzw':
+            setattr(item.transform.rotation, part, scale * getattr(item.transform.rotation, part))
+        buffer.add_message(TFMessage(transforms=[item]), static=child == 'camera')
+    assert not buffer.frames and len(told) == 2
+    assert told[0].startswith("/tf_static: a transform of 'camera' has a quaternion")
+    assert told[1].startswith("/tf: a transform of 'base_link'") and 'tf2' in told[1]
+
+
+@given(st.floats(-3, 3), st.floats(-1, 1), st.sampled_from([3, 6]), st.booleans())
+def test_rounded_quaternions_are_taken_and_brought_to_unit_length(yaw, pitch, digits, single):
+    told = []
+    buffer = TransformBuffer(told.append)
+    turn = rotation_from_yaw_pitch(yaw, pitch)
+    item = stamped('odom', 'base_link', SECOND, compose(turn, (0.0, 0.0, 0.0)))
+    for part in 'xyzw':
+        value = round(getattr(item.transform.rotation, part), digits)
+        setattr(item.transform.rotation, part, float(np.float32(value)) if single else value)
+    buffer.add_message(TFMessage(transforms=[item]))
+    seen = buffer.lookup('odom', 'base_link')[:3, :3]
+    np.testing.assert_allclose(seen @ seen.T, np.eye(3), atol=1e-9)
+    np.testing.assert_allclose(seen, turn, atol=4 * 10.0 ** -digits)
+    assert not told
+
+
+def test_broken_transforms_of_other_kinds_are_told_too():
+    told = []
+    buffer = TransformBuffer(told.append)
+    for x in (math.nan, math.inf):
+        item = stamped('odom', 'base_link', SECOND, Pose2D(1.0, 0.0).matrix)
+        item.transform.translation.x = x
+        buffer.add_message(TFMessage(transforms=[item]))
+    assert len(told) == 1 and 'not finite' in told[0] and "'base_link'" in told[0]
+
+
 def test_history_is_bounded_and_a_clock_set_back_restarts_it():
     buffer = TransformBuffer(keep=1.0)
     for step in range(100):

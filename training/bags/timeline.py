@@ -14,7 +14,7 @@ import math
 from typing import Any
 
 from ipt_ros.geometry import PinholeCamera
-from ipt_ros.geometry.transform_tree import TransformTree
+from ipt_ros.geometry.transform_tree import transform_problem, TransformTree
 from ipt_training.bags.bag import Bag
 from ipt_training.bags.options import CameraTopics, ReadOptions
 from ipt_training.bags.topics import ODOMETRY, STRING, TF
@@ -139,16 +139,19 @@ class Timeline:
             t, q = item.transform.translation, item.transform.rotation
             translation, rotation = (t.x, t.y, t.z), (q.x, q.y, q.z, q.w)
             stamp = _nanoseconds(item.header.stamp)
+            if why := transform_problem(parent, child, translation, rotation):
+                self.problems[f'{topic}: a transform {why}'] += 1
+                continue
             if static:
                 known = self._epoch.tree.static_transforms().get(child.lstrip('/'))
+                turn = np.array(rotation) / np.linalg.norm(rotation)
                 if known and not (np.allclose(known[1], translation, atol=1e-6)
-                                  and np.isclose(abs(known[2] @ rotation), 1, atol=1e-9)):
+                                  and np.isclose(abs(known[2] @ turn), 1, atol=1e-9)):
                     self._begin(logged, 'a static transform changed')
             else:
                 self._advance(child, stamp, logged)
             self._placed.add(child.lstrip('/'))
-            if not self._epoch.tree.add(parent, child, stamp, translation, rotation, static):
-                self.problems[f'{topic}: a transform is not finite or has no frames'] += 1
+            self._epoch.tree.add(parent, child, stamp, translation, rotation, static)
 
     def _on_odometry(self, topic: str, logged: int, message: Any) -> None:
         self._advance(topic, _nanoseconds(message.header.stamp), logged)
@@ -160,10 +163,10 @@ class Timeline:
             if message.child_frame_id.lstrip('/') in self._placed:
                 continue
             p, q = message.pose.pose.position, message.pose.pose.orientation
-            if not epoch.tree.add(
-                    message.header.frame_id, message.child_frame_id,
-                    _nanoseconds(message.header.stamp), (p.x, p.y, p.z), (q.x, q.y, q.z, q.w)):
-                self.problems['odometry: a pose is not finite or has no frames'] += 1
+            pose = (message.header.frame_id, message.child_frame_id,
+                    _nanoseconds(message.header.stamp), (p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
+            if not epoch.tree.add(*pose):
+                self.problems[f'odometry: a pose {transform_problem(*pose[:2], *pose[3:])}'] += 1
 
     def _on_truth(self, topic: str, logged: int, message: Any) -> None:
         try:
