@@ -10,6 +10,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+_HOUR = 3_600_000_000_000  # ns
+_DAY = 24 * _HOUR
+_YEAR = 365.25 * _DAY
+_LONG_AGO = 20 * _YEAR  # stamps before 1990 count from a boot or from the start of a simulation
+
 
 class SyncError(Exception):
     """No usable set of frames; the subclass says why, the message what to do."""
@@ -20,7 +25,7 @@ class NoFrameError(SyncError):
 
 
 class StaleFrameError(SyncError):
-    """Every needed frame is too old."""
+    """Every needed frame is too old, or some are by their stamps alone, or in the future."""
 
 
 class CameraSilentError(SyncError):
@@ -112,6 +117,7 @@ class FrameSynchronizer:
         """`slop`: most ns between the frames of one set. `max_age`: most ns before now."""
         self._slop = slop
         self._max_age = max_age
+        self._arrivals: dict[str, int] = {}
         self._histories = {name: History(length) for name in cameras}
 
     @property
@@ -119,9 +125,16 @@ class FrameSynchronizer:
         """The names of all cameras, in order."""
         return tuple(self._histories)
 
-    def add(self, camera: str, stamp: int, message: Any) -> None:
-        """Keep a frame of a camera."""
+    def add(self, camera: str, stamp: int, message: Any, arrived: int | None = None) -> None:
+        """
+        Keep a frame of a camera.
+
+        arrived: ns by the clock that `pick` is told: it tells a camera that is silent from one
+        whose stamps are wrong. Without it only stamps that are off by more than a day are wrong.
+        """
         self._histories[camera].add(stamp, message, reset_after(self._max_age))
+        if arrived is not None:
+            self._arrivals[camera] = arrived
 
     def newest_stamp(self, camera: str) -> int | None:
         """Return the stamp (ns) of a camera's newest frame, None before the first."""
@@ -130,8 +143,27 @@ class FrameSynchronizer:
 
     def clear(self) -> None:
         """Forget all frames."""
+        self._arrivals.clear()
         for history in self._histories.values():
             history.clear()
+
+    def clock_faults(self, now: int) -> dict[str, str]:
+        """Return what is wrong with the stamps of cameras whose frames come, but are of no use."""
+        return {name: _fault(name, offset) for name, offset in self._offsets(now).items()}
+
+    def _offsets(self, now: int) -> dict[str, int]:
+        """Return by how much (ns) cameras stamp their frames late, or early, where too much."""
+        offsets = {}
+        for name, history in self._histories.items():
+            if not history.newest:
+                continue
+            arrived = self._arrivals.get(name)
+            offset = history.newest.stamp - (now if arrived is None else arrived)
+            delivers = offset < -_DAY if arrived is None else now - arrived <= self._max_age
+            if now - history.newest.stamp < -self._max_age or (
+                    delivers and offset < -self._max_age):
+                offsets[name] = offset
+        return offsets
 
     def pick(self, cameras: Iterable[str], now: int) -> dict[str, Stamped]:
         """
@@ -170,23 +202,45 @@ class FrameSynchronizer:
             raise NoFrameError(
                 'no camera has delivered a frame yet; check that the drivers run and that their '
                 'topics and QoS match (ros2 topic info -v)')
-        fresh = [name for name, age in ages.items() if age <= self._max_age]
-        lacking = [name for name in cameras if name not in fresh]
-        if lacking and fresh:
+        offsets = self._offsets(now)
+        wrong = {name: offset for name, offset in offsets.items() if name in cameras}
+        if wrong:
+            raise StaleFrameError(
+                f"{', '.join(_fault(*item) for item in wrong.items())} (limit "
+                f'{self._max_age / 1e9:.2f} s); {self._advice(wrong, now)}')
+        delivering = [name for name, age in ages.items()
+                      if age <= self._max_age or name in offsets]
+        lacking = [name for name in cameras if name not in delivering]
+        if lacking and delivering:
             raise CameraSilentError(
                 f'camera {_names(lacking)} is silent ({_ages(lacking, ages)}) while '
-                f'{_names(fresh)} deliver; check its driver and topic, or leave it out of '
+                f'{_names(delivering)} deliver; check its driver and topic, or leave it out of '
                 "'cameras'")
         if lacking:
             raise StaleFrameError(
                 f'the newest frames are too old ({_ages(lacking, ages)}; limit '
                 f"{self._max_age / 1e9:.2f} s); check the drivers and that 'use_sim_time' fits "
                 'them')
-        ahead = [name for name in cameras if ages[name] < -self._max_age]
-        if ahead:
-            raise StaleFrameError(
-                f'camera {_names(ahead)} stamps its frames {_ages(ahead, ages)}: in the future of '
-                "this node's clock; check 'use_sim_time' and the clocks of both machines")
+
+    def _advice(self, wrong: dict[str, int], now: int) -> str:
+        """Return what to do about stamps that are off by so much (ns)."""
+        stamps = [self._histories[name].newest.stamp for name in wrong]
+        if now < _LONG_AGO <= min(stamps):
+            return (
+                f"this node's clock stands at {now / 1e9:.2f} s: 'use_sim_time' is set, but the "
+                'cameras stamp with system time, or nothing publishes /clock; unset it, or start '
+                'the simulator or bag with its clock')
+        if max(stamps) < _LONG_AGO <= now:
+            return (
+                'is that the time since boot? Set the driver to stamp with system time; where a '
+                "simulator or a bag sends the frames, set 'use_sim_time'")
+        if all(abs(offset) < _HOUR for offset in wrong.values()):
+            return (
+                'synchronise the clocks of both machines (NTP, PTP), shorten what delays the '
+                "frames on their way, or raise the parameter 'max_age'; check 'use_sim_time'")
+        return (
+            "check the clock, the time zone and the driver of the camera's machine, and that "
+            "'use_sim_time' fits them")
 
 
 def _names(names: Iterable[str]) -> str:
@@ -197,3 +251,18 @@ def _ages(cameras: Iterable[str], ages: dict[str, int]) -> str:
     return ', '.join(
         f'{name}: {ages[name] / 1e9:.2f} s old' if name in ages else f'{name}: no frame yet'
         for name in cameras)
+
+
+def _fault(camera: str, offset: int) -> str:
+    """Say by how much (ns) a camera stamps its frames before or after a node's clock."""
+    direction = 'before' if offset < 0 else 'in the future of'
+    return (f"camera '{camera}' stamps its frames {_span(abs(offset))} {direction} this node's "
+            f"clock{': they are too old' if offset < 0 else ''}")
+
+
+def _span(duration: int) -> str:
+    """Return a time (ns) in the unit in which people would say it."""
+    for name, unit in (('years', _YEAR), ('days', _DAY), ('hours', _HOUR)):
+        if duration >= 2 * unit:
+            return f'{duration / unit:.1f} {name}'
+    return f'{duration / 1e9:.2f} s'

@@ -66,6 +66,89 @@ def test_what_is_wrong_is_said(frames, now, error, words):
     assert all(word in str(caught.value) for word in words), caught.value
 
 
+SECOND = 1_000_000_000
+HOUR = 3600 * SECOND
+NOW = 1_800_000_000 * SECOND
+
+
+def watched(clocks: dict[str, int], now=NOW, arrived=True) -> FrameSynchronizer:
+    """Return what two seconds of frames leave: camera to its clock less the node's (ns)."""
+    sync = FrameSynchronizer(clocks, slop=SECOND // 20, max_age=SECOND)
+    for back in range(20, -1, -1):
+        then = now - back * SECOND // 10
+        for name, offset in clocks.items():
+            sync.add(name, then + offset, None, then if arrived else None)
+    return sync
+
+
+def refused(sync: FrameSynchronizer, now=NOW, cameras=()) -> str:
+    with pytest.raises(StaleFrameError) as caught:
+        sync.pick(cameras or sync.cameras, now)
+    assert 'silent' not in str(caught.value)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize('arrived', [True, False])
+def test_time_since_boot_is_called_so_and_the_camera_not_silent(arrived):
+    sync = watched({'front': 0, 'left': HOUR - NOW, 'back': 0}, arrived=arrived)
+    told = refused(sync)
+    assert "camera 'left' stamps its frames 57.0 years before this node's clock" in told
+    assert 'since boot' in told and 'system time' in told and "'front'" not in told
+    assert list(sync.pick(['front', 'back'], NOW)) == ['front', 'back']
+    assert refused(sync, cameras=['left'])
+
+
+@pytest.mark.parametrize(('offset', 'words'), [
+    (HOUR - NOW, ['57.0 years before', 'since boot', "'use_sim_time'"]),  # boot, or simulated time
+    (-NOW // 1000 * 999, ['57.0 years before', 'since boot']),  # ms taken for s
+    (-2 * HOUR, ['2.0 hours before', 'time zone']),
+    (2 * HOUR, ['2.0 hours in the future', 'time zone']),
+    (26 * HOUR, ['26.0 hours in the future']),
+    (80 * HOUR, ['3.3 days in the future']),
+    (-15 * SECOND, ['15.00 s before', 'NTP']), (7 * SECOND, ['7.00 s in the future', 'NTP'])])
+@pytest.mark.parametrize('others', [0, None])
+def test_clocks_that_are_off_are_named_with_what_to_do(offset, words, others):
+    told = refused(watched({'front': offset if others is None else others, 'left': offset}))
+    assert all(word in told for word in ["camera 'left'", 'limit 1.00 s', *words]), told
+    assert ("camera 'front'" in told) == (others is None)
+
+
+@pytest.mark.parametrize('now', [0, 5 * SECOND, 500 * HOUR])
+def test_a_clock_without_time_beside_system_time_is_called_so(now):
+    sync = FrameSynchronizer(['front'], slop=SECOND // 20, max_age=SECOND)
+    sync.add('front', NOW, None, now)
+    told = refused(sync, now)
+    assert '57.0 years in the future' in told and '/clock' in told and 'use_sim_time' in told
+
+
+def test_simulated_time_from_zero_on_is_no_fault_where_the_node_has_it():
+    assert list(watched({'front': 0, 'left': -SECOND // 100}, now=3 * SECOND).pick(
+        ['front', 'left'], 3 * SECOND)) == ['front', 'left']
+
+
+def test_a_camera_that_has_stopped_is_silent_whatever_its_clock():
+    sync = watched({'front': 0, 'left': HOUR - NOW})
+    later = NOW + 10 * SECOND
+    sync.add('front', later, None, later)
+    with pytest.raises(CameraSilentError, match="'left' is silent"):
+        sync.pick(['front', 'left'], later)
+
+
+@given(st.integers(-SECOND + SECOND // 10, SECOND - SECOND // 10), st.integers(0, SECOND // 25))
+def test_delays_within_the_limit_are_no_fault(offset, apart):
+    sync = watched({'front': offset, 'left': max(offset - apart, -SECOND + SECOND // 10)})
+    assert not sync.clock_faults(NOW) and len(sync.pick(['front', 'left'], NOW)) == 2
+
+
+def test_faults_of_clocks_are_told_by_camera():
+    sync = watched({'front': 0, 'left': HOUR - NOW, 'back': 5 * HOUR})
+    faults = sync.clock_faults(NOW)
+    assert list(faults) == ['left', 'back']
+    assert 'too old' in faults['left'] and 'future' in faults['back']
+    sync.clear()
+    assert not sync.clock_faults(NOW)
+
+
 def test_a_silent_camera_that_nobody_needs_does_not_matter():
     sync = synchronizer({'front': [490], 'left': [491]})
     assert list(sync.pick(['front', 'left'], 500)) == ['front', 'left']
