@@ -8,6 +8,7 @@ bodies; z forward, x right, y down for optical frames; quaternions in the order 
 """
 
 from ipt_ros.geometry.camera import OrthographicCamera, PinholeCamera
+from ipt_ros.geometry.optical import is_upside_down, optical_problem
 from ipt_ros.geometry.transforms import (
     compose,
     invert,
@@ -29,8 +30,10 @@ __all__ = [
     'Pose2D',
     'compose',
     'invert',
+    'is_upside_down',
     'looking_down',
     'matrix_from_quaternion',
+    'optical_problem',
     'quaternion_from_matrix',
     'quaternion_problem',
     'rotation_from_yaw_pitch',

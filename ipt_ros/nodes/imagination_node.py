@@ -180,7 +180,8 @@ class ImaginationNode(SteadyLifecycleNode):
 
     def _open(self, settings: Settings, camera_settings: CameraSettings) -> None:
         """Open what the node hears and says."""
-        self._transforms = TransformBuffer(tolerance=settings.tf_tolerance)
+        self._transforms = TransformBuffer(
+            self.get_logger().warning, tolerance=settings.tf_tolerance)
         self._cameras = Cameras(self, camera_settings, self._transforms)
         self._top_down = TopDown(self, self._transforms, settings.base_frame)
         self._bond = Bond(self, settings.bond_heartbeat_period)
@@ -576,12 +577,17 @@ class ImaginationNode(SteadyLifecycleNode):
             return status(OK, 'not listening')
         ages = self._cameras.ages()
         limit = self._settings.max_age
-        silent = [name for name, age in ages.items() if age is None or age > limit]
+        wrong = self._cameras.clock_faults()
+        silent = [name for name, age in ages.items()
+                  if name not in wrong and (age is None or age > limit)]
         values = {f'{name}: age (s)': 'never' if age is None else f'{age:.3f}'
                   for name, age in ages.items()}
         values |= {f'{name}: frames': count for name, count in self._cameras.received.items()}
+        problems = list(wrong.values())
         if silent:
-            return status(WARN, f"no fresh frames of {', '.join(silent)}", values)
+            problems.append(f"no fresh frames of {', '.join(silent)}")
+        if problems:
+            return status(WARN, '; '.join(problems), values)
         return status(OK, 'all cameras deliver', values)
 
 

@@ -4,7 +4,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ipt_ros.geometry import OrthographicCamera, PinholeCamera
+from ipt_ros.geometry import (
+    is_upside_down,
+    optical_problem,
+    OrthographicCamera,
+    PinholeCamera,
+)
 from ipt_ros.ros import qos
 from ipt_ros.ros.images import any_to_rgb, ImageError, to_depth
 from ipt_ros.ros.sync import FrameSynchronizer, History, reset_after, Stamped
@@ -120,6 +125,10 @@ class Cameras:
         return {name: None if stamp is None else (now - stamp) / 1e9
                 for name, stamp in stamps.items()}
 
+    def clock_faults(self) -> dict[str, str]:
+        """Return what is wrong with the stamps of cameras whose frames come, but are of no use."""
+        return self._colour.clock_faults(self._node.get_clock().now().nanoseconds)
+
     @property
     def received(self) -> dict[str, int]:
         """How many colour frames each camera has delivered since the node was configured."""
@@ -166,7 +175,8 @@ class Cameras:
 
     def _on_colour(self, name: str, message: Image | CompressedImage) -> None:
         self._received[name] += 1
-        self._colour.add(name, self._stamp(name, message), message)
+        self._colour.add(name, self._stamp(name, message), message,
+                         self._node.get_clock().now().nanoseconds)
 
     def _on_depth(self, name: str, message: Image) -> None:
         self._depth[name].add(
@@ -176,10 +186,25 @@ class Cameras:
     def _on_info(self, name: str, message: CameraInfo) -> None:
         self._info[name] = message
 
-    def _warn_once(self, text: str) -> None:
-        if text not in self._warned:
-            self._warned.add(text)
+    def _warn_once(self, text: str, key: str = '') -> None:
+        if (key or text) not in self._warned:
+            self._warned.add(key or text)
             self._node.get_logger().warning(text)
+
+    def _optical_problem(self, name: str, message: Image | CompressedImage,
+                         pose: np.ndarray) -> str:
+        """Return why the frame of an image is not taken for optical, or ''; warn once of oddity."""
+        frame = message.header.frame_id
+        problem = optical_problem(pose, frame)
+        if problem:  # the angles in it may change with every image
+            self._warn_once(f"camera '{name}': {problem}", f'optical: {name}: {frame}')
+        elif is_upside_down(pose):
+            self._warn_once(
+                f"camera '{name}': by /tf its picture is upside down: the y axis of the frame "
+                f"'{frame}' points up. If the picture is not, this is no optical frame (z "
+                'forward, x right, y down) and all directions are wrong; if it is, let the driver '
+                'turn it and correct the transform, since the model was taught on upright ones')
+        return problem
 
     def _frame(self, name: str, item: Stamped, stamp: int) -> CameraFrame:
         message = item.message
@@ -193,6 +218,8 @@ class Cameras:
             pose = self.base_from(message.header.frame_id, item.stamp, stamp)
         except TransformError as error:
             problem = '; '.join(filter(None, (problem, str(error))))
+        if pose is not None and (fault := self._optical_problem(name, message, pose)):
+            pose, problem = None, '; '.join(filter(None, (problem, fault)))
         return CameraFrame(name, message.header, rgb, self._depth_of(name, item.stamp), camera,
                            pose, problem)
 

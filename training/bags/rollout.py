@@ -9,7 +9,7 @@ import os
 from typing import Any
 
 import cv2
-from ipt_ros.geometry import PinholeCamera
+from ipt_ros.geometry import invert, is_upside_down, optical_problem, PinholeCamera
 from ipt_ros.geometry.distortion import LensError, Rectifier
 from ipt_ros.geometry.transform_tree import TransformError, TransformTree
 from ipt_ros.pixels import decompress_depth, decompress_rgb, ImageError, to_depth, to_rgb
@@ -194,6 +194,7 @@ class Rollout:
             base = epoch.tree.lookup(self.fixed_frame, self.base_frame, sight.stamp)
         except TransformError as error:
             raise FrameError(f'{camera}: no pose at the time of an image', str(error)) from error
+        self._check_optical(camera, sight.frame, invert(base) @ optical)
         segment = breaks.segment(sight.stamp)
         if segment is None:
             raise FrameError(f'{camera}: an image was taken while the pose jumped')
@@ -201,6 +202,19 @@ class Rollout:
         return FrameRecord(
             0, camera, sight.stamp, sight.logged, depth and depth.logged, depth and depth.stamp,
             optical, base, offset + segment), calibration
+
+    def _check_optical(self, camera: str, frame: str, base_from_optical: np.ndarray) -> None:
+        """Raise FrameError for an image whose frame of reference is not taken for optical."""
+        problem = optical_problem(base_from_optical, frame)
+        if problem:
+            raise FrameError(
+                f"{camera}: the images are of frame '{frame}', no optical frame (z forward, x "
+                "right, y down); record them with the camera's '..._optical_frame', or with a "
+                'correct transform', problem)
+        if is_upside_down(base_from_optical):
+            self.problems[
+                f"note: {camera}: upside down by the transforms: the y axis of frame '{frame}' "
+                'points up; where the pictures are not, it is no optical frame'] += 1
 
     def _depth(self, epoch: Epoch, camera: str, sight: Sight) -> Sight | None:
         """Return the depth image that belongs to an image, if there is one."""

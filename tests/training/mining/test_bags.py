@@ -8,7 +8,7 @@ from box_world import BoxWorld
 from hypothesis import given
 from hypothesis import strategies as st
 from ipt_ros.bags import repair
-from ipt_ros.geometry import Pose2D
+from ipt_ros.geometry import OPTICAL_IN_BODY, Pose2D, quaternion_from_matrix
 from ipt_sim.protocol import CameraSpec
 from ipt_training.bags import (
     Bag,
@@ -22,7 +22,16 @@ from ipt_training.bags.topics import find_cameras
 import numpy as np
 import pytest
 from rosbags.rosbag2 import StoragePlugin
-from simulated_bags import drive, new, odometry, record, Recorder, SECOND, Settings
+from simulated_bags import (
+    drive,
+    new,
+    odometry,
+    record,
+    Recorder,
+    SECOND,
+    Settings,
+    transforms,
+)
 
 CAMERAS = (
     CameraSpec('front', 32, 24, math.radians(80), (0.1, 0.0, 1.2), pitch=0.2),
@@ -325,6 +334,84 @@ def test_transforms_that_are_not_finite_are_counted(bag):
         assert rollout.problems['/tf: a transform is not finite or has no frames'] == 1
         assert len(rollout) == NUMBER
         assert all(np.isfinite(r.fixed_from_optical).all() for r in rollout.frames)
+
+
+def turned(change):
+    """Return a `spoil` that gives the camera 'front' another rotation: change(its matrix)."""
+    def spoil(topic, logged, message):
+        for item in message.transforms if topic == '/tf_static' else ():
+            if item.child_frame_id == 'front_optical_frame':
+                x, y, z, w = quaternion_from_matrix(
+                    change(CAMERAS[0].optical_in_base[:3, :3])).tolist()
+                item.transform.rotation = replace(item.transform.rotation, x=x, y=y, z=z, w=w)
+        return message
+    return spoil
+
+
+@pytest.mark.parametrize('change', [
+    lambda optical: optical @ OPTICAL_IN_BODY.T,  # the body frame: x forward, z up
+    lambda optical: optical @ OPTICAL_IN_BODY.T @ np.diag([1, -1, -1]),  # x forward, z down
+    lambda optical: optical @ np.diag([1, -1, -1])])  # OpenGL's: z backward, y up
+def test_frames_that_are_not_optical_are_left_out_by_name(bag, change):
+    with read_rollout(bag(spoil=turned(change))) as rollout:
+        assert {r.camera for r in rollout.frames} == {'left'} and len(rollout) == NUMBER // 2
+        (reason, count), = rollout.problems.items()
+        assert count == NUMBER // 2 and reason.startswith('front: ')
+        assert "'front_optical_frame'" in reason and 'no optical frame' in reason
+
+
+def test_a_bag_whose_only_frames_are_not_optical_says_what_is_wrong(bag):
+    only = turned(lambda optical: optical @ OPTICAL_IN_BODY.T)
+    with pytest.raises(BagReadError, match="'front_optical_frame', no optical frame"):
+        read_rollout(bag(cameras=CAMERAS[:1], spoil=only))
+
+
+def test_a_camera_that_hangs_upside_down_is_used_and_noted(bag):
+    with read_rollout(bag(spoil=turned(lambda o: o @ np.diag([-1, -1, 1])))) as rollout:
+        # That one looks down by as much as before, and its picture is turned by half a turn.
+        assert len(rollout) == NUMBER
+        (reason, count), = rollout.problems.items()
+        assert reason.startswith('note: front: upside down') and count == NUMBER // 2
+
+
+@pytest.mark.parametrize('scale', [0.0, 0.5, 1.1, 60.0])
+def test_quaternions_that_are_not_of_unit_length_are_ignored_as_by_tf2(bag, scale):
+    def longer(count, message):
+        if count == 3:
+            q = message.transforms[0].transform.rotation
+            message.transforms[0].transform.rotation = replace(
+                q, x=scale * q.x, y=scale * q.y, z=scale * q.z, w=scale * q.w)
+        return message
+    with read_rollout(bag(spoil=spoiled('/tf', longer))) as rollout:
+        (reason, count), = rollout.problems.items()
+        assert count == 1 and reason.startswith("/tf: a transform of 'base_link' has a quaternion")
+        assert len(rollout) == NUMBER and {r.segment for r in rollout.frames} == {0}
+
+
+def test_odometry_without_orientation_is_counted(bag):
+    def unset(count, message):
+        pose = message.pose.pose
+        pose.orientation = replace(pose.orientation, x=0.0, y=0.0, z=0.0, w=0.0)
+        return message
+    with pytest.raises(BagReadError, match="odometry: a pose of 'base_link' has a quaternion"):
+        read_rollout(bag(with_tf=False, spoil=spoiled('/ipt/odom', unset)))
+
+
+def test_rounded_quaternions_are_used_and_stay_the_same_transform(bag):
+    """Three digits, sent again by every node that has a static transform."""
+    def rounded(topic, logged, message):
+        for item in message.transforms if topic.startswith('/tf') else ():
+            q = item.transform.rotation
+            item.transform.rotation = replace(q, **{
+                part: round(getattr(q, part), 3) for part in 'xyzw'})
+        return message
+
+    def again(recorder: Recorder):
+        for spec in CAMERAS:
+            recorder.write('/tf_static', SETTINGS.start + SECOND, transforms(SETTINGS.start, [
+                ('base_link', f'{spec.name}_optical_frame', spec.optical_in_base)]))
+    with read_rollout(bag(again, spoil=rounded)) as rollout:
+        assert not rollout.problems and len(rollout) == NUMBER
 
 
 def test_ground_truth_is_found_and_nonsense_is_not(bag):
