@@ -26,8 +26,9 @@ from ipt_ros.imagination.data import (
     Result,
     View,
 )
+from ipt_ros.imagination.looking import heading
 from ipt_ros.imagination.maps import MapWindow
-from ipt_ros.imagination.prepare import heading, prepare, Prepared
+from ipt_ros.imagination.prepare import prepare, Prepared
 from ipt_ros.imagination.recommended import recommended_modes
 from ipt_ros.spatial.imagined import agreement
 import numpy as np

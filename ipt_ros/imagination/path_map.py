@@ -36,8 +36,8 @@ def path_map(view: View, path: FloorPath, size: float, look: float | None) -> np
     if outside.any():
         first = int(np.argmax(outside))
         raise ImaginationError(Code.TARGET_OUTSIDE_MAP, (
-            f'the path leaves the map: pose {first} falls on pixel ({uv[first][0]:.0f}, '
-            f"{uv[first][1]:.0f}) of '{view.name}' with {view.camera.width}x"
+            f'the path leaves the map: pose {first} falls on pixel ({uv[first][0]:.6g}, '
+            f"{uv[first][1]:.6g}) of '{view.name}' with {view.camera.width}x"
             f'{view.camera.height}; give a path on the map'))
     middle = (points.min(axis=0) + points.max(axis=0)) / 2
     image, camera = _cut(view, middle[:2], size)

@@ -2,12 +2,12 @@
 """Checking a request against what the cameras see: everything that needs no model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 import math
 import re
 from typing import NoReturn
 
-from ipt_ros.geometry import OrthographicCamera, Pose2D
+from ipt_ros.geometry import is_upside_down, optical_problem, OrthographicCamera, Pose2D
 from ipt_ros.imagination.data import (
     AskRequest,
     AUTO_MODE,
@@ -21,15 +21,14 @@ from ipt_ros.imagination.data import (
     View,
     ViewRequest,
 )
+from ipt_ros.imagination.looking import best_view, check_order, heading
 from ipt_ros.imagination.path_map import path_map
 from ipt_ros.spatial import (
     draw_cross,
     FloorPath,
     get_task,
     guess_task,
-    locate_target,
     MarkedTarget,
-    quarter_turn,
     Question,
     Task,
 )
@@ -41,14 +40,6 @@ import numpy as np
 
 MOST_MAP_PIXELS = 2048
 
-# From most to least telling: where no camera will do, the first of these is reported.
-_TARGET_CODES = {
-    spatial_errors.TargetInvalidError: Code.TARGET_NOT_FINITE,
-    spatial_errors.TargetNotOnFloorError: Code.TARGET_NOT_ON_FLOOR,
-    spatial_errors.TargetOccludedError: Code.TARGET_OCCLUDED,
-    spatial_errors.TurnNotSupportedError: Code.TARGET_TURN,
-    spatial_errors.TargetOutOfViewError: Code.TARGET_NOT_VISIBLE,
-}
 _PATH_CODES = {
     spatial_errors.TargetInvalidError: Code.TARGET_NOT_FINITE,
     spatial_errors.PathInvalidError: Code.BAD_PATH,
@@ -86,6 +77,7 @@ def prepare(views: Sequence[View], request: Request, options: Options) -> Prepar
 
     views: the frames of one moment, in the order of configuration. Raises ImaginationError.
     """
+    views = [_looked_at(view) for view in views]
     try:
         if isinstance(request, AskRequest):
             return _prepare_ask(views, request, options)
@@ -141,7 +133,7 @@ def _prepare_ask(views: Sequence[View], request: AskRequest, options: Options) -
         task = get_task('pet')
     else:
         task = guess_task(request.question, len(views))
-    turn = ''
+    turn, mark = '', None
     if task.name == 'pt':
         _miss_path()
     if task.name == 'pet':
@@ -149,15 +141,19 @@ def _prepare_ask(views: Sequence[View], request: AskRequest, options: Options) -
             raise ImaginationError(Code.MISSING_TARGET, (
                 "a question about the 'X' needs `target`, the point on the ground to mark; to ask "
                 "about the images as they are, set the task to 'free'"))
-        view, mark, _ = _best_view(views, request.target)
+        view, mark, _ = best_view(views, request.target)
         views, images = (view,), (draw_cross(view.image, mark.uv),)
         turn = turn_in(request.question)
     else:
         images = tuple(view.image for view in views)
     task.check_images(images)
+    notes = _notes(views, mark) if task.imagination else []
+    if task.name == 'mvc':
+        notes += check_order(views)
     question = task.ask(request.question, request.choices)
     mode = _mode(request, task, options)
-    return Prepared(request, task, question, mode, tuple(views), images, turn)
+    return Prepared(request, task, question, mode, tuple(views), images, turn,
+                    note='; '.join(notes))
 
 
 def _prepare_path(views: Sequence[View], request: AskRequest, options: Options) -> Prepared:
@@ -213,16 +209,17 @@ def _first_person(views: Sequence[View]) -> list[View]:
 def _prepare_view(views: Sequence[View], request: ViewRequest) -> Prepared:
     _check_finite((*request.target, request.yaw))
     views = _chosen(_first_person(views), (request.camera,) if request.camera else ())
-    view, mark, turn = _best_view(views, request.target, request.yaw)
+    view, mark, turn = best_view(views, request.target, request.yaw)
     exact = heading(view) + math.radians(90 if turn == 'left' else -90)
     moved = math.degrees(math.remainder(exact - request.yaw, math.tau))
-    note = ''
+    notes = _notes((view,), mark)
     if abs(moved) > 1.0:
-        note = (f"the heading was moved by {moved:+.0f} deg to camera '{view.name}' turned 90 deg "
-                f'{turn}: the model imagines quarter turns only')
+        notes.insert(0, (
+            f"the heading was moved by {moved:+.0f} deg to camera '{view.name}' turned 90 deg "
+            f'{turn}: the model imagines quarter turns only'))
     task = get_task('pet')
     return Prepared(request, task, task.imagination_question(turn=turn), 'imagine', (view,),
-                    (draw_cross(view.image, mark.uv),), turn, note=note)
+                    (draw_cross(view.image, mark.uv),), turn, note='; '.join(notes))
 
 
 def _prepare_bev(views: Sequence[View], request: BevRequest, options: Options) -> Prepared:
@@ -250,19 +247,42 @@ def _prepare_bev(views: Sequence[View], request: BevRequest, options: Options) -
     left = math.cos(yaw) * request.centre[1] - math.sin(yaw) * request.centre[0]
     if max(abs(forward), abs(left)) >= reach:
         raise ImaginationError(Code.TARGET_OUTSIDE_MAP, (
-            f'{size} m around ({request.centre[0]:.2f}, {request.centre[1]:.2f}) do not touch the '
+            f'{size} m around ({request.centre[0]:.6g}, {request.centre[1]:.6g}) do not touch the '
             f'{options.map_size} m around the robot that are imagined'))
     task = get_task('mvc')
     images = tuple(view.image for view in views)
     task.check_images(images)
+    notes = _notes(views) + check_order(views)
     return Prepared(
-        request, task, task.imagination_question(), 'imagine', tuple(views), images)
+        request, task, task.imagination_question(), 'imagine', tuple(views), images,
+        note='; '.join(notes))
 
 
-def heading(view: View) -> float:
-    """Return the yaw (rad) of a view's optical axis in the base frame."""
-    axis = view.base_from_optical[:3, 2]
-    return math.atan2(axis[1], axis[0])
+def _looked_at(view: View) -> View:
+    """Return a view without its pose where that is not one of an optical frame."""
+    if view.base_from_optical is None or isinstance(view.camera, OrthographicCamera):
+        return view
+    problem = optical_problem(view.base_from_optical)
+    if not problem:
+        return view
+    return replace(view, base_from_optical=None,
+                   problem='; '.join(filter(None, (view.problem, problem))))
+
+
+def _notes(views: Sequence[View], mark: MarkedTarget | None = None) -> list[str]:
+    """Return what people should know of views whose geometry counts, and of a mark in one."""
+    notes = [
+        f"by /tf the picture of camera '{view.name}' is upside down; where it is not, its frame is "
+        'not optical and all directions are wrong'
+        for view in views
+        if view.base_from_optical is not None and is_upside_down(view.base_from_optical)]
+    if mark is not None and mark.below:
+        notes.append(
+            f'depth shows a surface {mark.below:.2f} m below the floor at the target: a drop, a '
+            'floor that is not at z = 0 of the base frame, or a wrong pose of the camera')
+    if mark is not None and views[0].depth is not None and not mark.occlusion_checked:
+        notes.append('no depth was measured at the target, so nothing tells whether it is hidden')
+    return notes
 
 
 def turn_in(question: str) -> str:
@@ -287,36 +307,3 @@ def _chosen(views: Sequence[View], names: Sequence[str]) -> list[View]:
     if len(set(names)) != len(names):
         raise ImaginationError(Code.BAD_CAMERA_COUNT, f'a camera is named twice: {list(names)}')
     return [known[name] for name in names] if names else list(views)
-
-
-def _best_view(
-    views: Sequence[View], target: tuple[float, float, float], yaw: float | None = None,
-) -> tuple[View, MarkedTarget, str]:
-    """
-    Return the view in which the target (and turn, if `yaw` is given) works best, its mark, turn.
-
-    Best is where the mark lies nearest to the middle column. Raises ImaginationError with the
-    most telling of the cameras' reasons.
-    """
-    found, reasons = [], []
-    for view in views:
-        if view.camera is None:
-            reasons.append((Code.NO_CAMERA_INFO, view.name, view.problem or 'no camera_info'))
-            continue
-        if view.base_from_optical is None:
-            reasons.append((Code.NO_TRANSFORM, view.name, view.problem or 'no transform'))
-            continue
-        try:
-            mark = locate_target(view.camera, view.base_from_optical, target, view.depth)
-            turn = '' if yaw is None else quarter_turn(heading(view), yaw)
-        except spatial_errors.TargetError as error:
-            reasons.append((_TARGET_CODES[type(error)], view.name, str(error)))
-            continue
-        off = abs(mark.uv[0] - (view.camera.width - 1) / 2) / view.camera.width
-        found.append((off, len(found), (view, mark, turn)))
-    if found:
-        return min(found)[2]
-    order = [*_TARGET_CODES.values(), Code.NO_CAMERA_INFO, Code.NO_TRANSFORM]
-    code = min((code for code, _, _ in reasons), key=order.index)
-    raise ImaginationError(code, '; '.join(
-        f"camera '{name}': {reason}" for other, name, reason in reasons if other == code))

@@ -15,6 +15,7 @@ from ipt_ros.geometry import (
     matrix_from_quaternion,
     OrthographicCamera,
     Pose2D,
+    quaternion_problem,
     transform_points,
 )
 from ipt_ros.imagination import (
@@ -44,6 +45,8 @@ from std_msgs.msg import Header
 
 # Takes (frame, stamp in ns) to the 4x4 base frame of the observation from it.
 BaseFrom = Callable[[str, int], np.ndarray]
+
+_TILTED = math.radians(78)  # a target pose that leans over by more is of another convention
 
 
 def seed_of(seed: int) -> int | None:
@@ -104,6 +107,12 @@ def view_plan(target: PoseStamped, camera: str, seed: int) -> Plan:
     def make(base_from: BaseFrom) -> Request:
         frame, stamp = target.header.frame_id, nanoseconds(target.header.stamp)
         matrix = base_from(frame, stamp) @ pose_matrix(target)
+        tilt = math.acos(np.clip(matrix[2, 2], -1.0, 1.0))
+        if tilt > _TILTED:
+            raise ImaginationError(Code.BAD_REQUEST, (
+                f'the target pose leans over by {math.degrees(tilt):.0f} deg in the base frame; '
+                'expected x forward and z up, as of a robot, not the pose of an optical frame (z '
+                'forward), nor a rotation in one'))
         pose = Pose2D.from_matrix(matrix)
         return ViewRequest(
             (pose.x, pose.y, float(matrix[2, 3])), pose.yaw, camera, seed_of(seed))
@@ -145,11 +154,13 @@ def pose_matrix(target: PoseStamped) -> np.ndarray:
         raise ImaginationError(Code.MISSING_TARGET, (
             'the target pose has no frame_id; say in which frame it is given'))
     position, q = _xyz(target.pose.position), target.pose.orientation
-    _check_finite((*position, q.x, q.y, q.z, q.w))
-    try:
-        return compose(matrix_from_quaternion(np.array([q.x, q.y, q.z, q.w])), position)
-    except ValueError as error:
-        raise ImaginationError(Code.BAD_REQUEST, f'the target pose: {error}') from error
+    turn = np.array([q.x, q.y, q.z, q.w])
+    _check_finite((*position, *turn))
+    if problem := quaternion_problem(turn):
+        raise ImaginationError(Code.BAD_REQUEST, (
+            f'the quaternion {turn.tolist()} (x, y, z, w) of the target pose {problem}; a pose '
+            'that faces yaw has z = sin(yaw / 2), w = cos(yaw / 2)'))
+    return compose(matrix_from_quaternion(turn), position)
 
 
 def phases(seconds: Mapping[str, float]) -> list[Phase]:

@@ -17,6 +17,11 @@ import numpy as np
 
 FLOOR_TOLERANCE = 0.2  # metres, as in the published data
 TURN_TOLERANCE = math.radians(30)
+# Half of the X's half: nearer to the horizon its middle covers all the floor there is, up to where
+# the floor ends in a wall or in the sky.
+_FROM_HORIZON = CROSS_HALF / 2  # of the image's shorter side
+_FARTHEST = 10_000.0  # metres; beyond lies the horizon of the round earth
+_TILT = math.tan(math.radians(2))  # by which the pose of a camera may be wrong
 
 
 class Camera(Protocol):
@@ -31,11 +36,16 @@ class Camera(Protocol):
 
 @dataclass(frozen=True)
 class MarkedTarget:
-    """Where a target is in the image, and whether depth confirmed that it can be seen."""
+    """
+    Where a target is in the image, and whether depth confirmed that it can be seen.
+
+    below: by how many metres what depth shows there lies below the floor; 0 where it does not.
+    """
 
     uv: tuple[float, float]
     depth: float
     occlusion_checked: bool
+    below: float = 0.0
 
 
 def locate_target(
@@ -71,17 +81,27 @@ def locate_target(
     point = np.asarray(target, dtype=float)
     if point.shape != (3,) or not np.isfinite(point).all():
         raise TargetInvalidError(f'target must be three finite numbers (metres), got {target}')
+    if np.abs(point).max() > _FARTHEST:
+        raise TargetOutOfViewError(
+            f'target ({point[0]:.4g}, {point[1]:.4g}, {point[2]:.4g}) is more than '
+            f'{_FARTHEST:.0f} m away, where no camera shows a place; give metres')
     if abs(point[2] - floor_z) > FLOOR_TOLERANCE:
         raise TargetNotOnFloorError(
             f'target is {point[2] - floor_z:+.2f} m off the floor; the X is drawn on the ground, '
             f'so give a target within {FLOOR_TOLERANCE} m of z = {floor_z:.2f}')
 
     in_optical = np.linalg.inv(world_from_optical) @ np.append(point, 1.0)
+    away = point - world_from_optical[:3, 3]
     if in_optical[2] <= 0.05:
+        if math.hypot(*away[:2]) < -away[2] / 2:
+            raise TargetOutOfViewError(
+                'target lies under the camera, where it does not look; choose a place that is '
+                'farther away')
         raise TargetOutOfViewError(
             'target is behind the camera; turn the robot or choose a camera that faces it')
     pixels, depths = camera.project(in_optical[None, :3])
     u, v = map(float, pixels[0])
+    _check_distance(camera, world_from_optical, away, pixels[0], depths[0])
     margin = CROSS_HALF * min(camera.width, camera.height)
     u_max, v_max = camera.width - 1 - margin, camera.height - 1 - margin
     if not (margin <= u <= u_max and margin <= v <= v_max):
@@ -90,16 +110,19 @@ def locate_target(
             f'({margin:.0f}, {margin:.0f}) and ({u_max:.0f}, {v_max:.0f}); turn the robot or '
             'choose another target')
 
-    checked = False
-    if depth is not None:
-        seen = _depth_near(depth, camera, u, v)
-        checked = seen is not None
+    measured = np.empty(0) if depth is None else _depth_near(depth, camera, u, v)
+    below = 0.0
+    if measured.size:
         # Along the floor one pixel covers ever more metres with distance.
-        if checked and seen < depths[0] - (0.15 + 0.1 * depths[0]):
+        seen = measured.max()
+        if seen < depths[0] - (0.15 + 0.1 * depths[0]):
             raise TargetOccludedError(
                 f'target is {depths[0]:.2f} m ahead, but something {seen:.2f} m ahead hides it; '
                 'choose a place that the camera can see')
-    return MarkedTarget((u, v), float(depths[0]), checked)
+        drop = -away[2] * (measured.min() / depths[0] - 1.0)
+        if drop > FLOOR_TOLERANCE + _TILT * depths[0]:
+            below = float(drop)
+    return MarkedTarget((u, v), float(depths[0]), bool(measured.size), below)
 
 
 def facing_arrow(
@@ -137,11 +160,34 @@ def quarter_turn(camera_yaw: float, target_yaw: float) -> str:
         'the model was taught turns of +90 (left) and -90 (right) deg')
 
 
-def _depth_near(depth: np.ndarray, camera: Camera, u: float, v: float) -> float | None:
-    """Return the largest measured depth in 3x3 pixels around uv, None if there is none."""
+def _check_distance(camera: Camera, world_from_optical: np.ndarray, away: np.ndarray,
+                    pixel: np.ndarray, depth: float) -> None:
+    """
+    Refuse a target so far away that its mark would lie on the horizon, not on a place.
+
+    away: from the camera to the target.
+    """
+    if away[2] >= 0:
+        raise TargetOutOfViewError(
+            f'the camera is {-away[2]:.2f} m above the floor by its pose and cannot see it; check '
+            'that the base frame has its origin on the floor, and the transform of the camera')
+    along = world_from_optical[:3, :3].T @ (away[0], away[1], 0.0)
+    if along[2] <= 1e-6 * np.linalg.norm(along):
+        return  # the floor in that direction ends behind the camera, not at a horizon
+    horizon, _ = camera.project(along[None] / np.linalg.norm(along))
+    offset = float(np.linalg.norm(pixel - horizon[0]))
+    least = _FROM_HORIZON * min(camera.width, camera.height)
+    if offset < least:
+        raise TargetOutOfViewError(
+            f'target is {depth:.4g} m ahead, where the floor is {offset:.2g} pixels from the '
+            f'horizon and no mark on it shows one place; from {-away[2]:.2f} m above the floor '
+            f'this camera can show places up to {depth * offset / least:.1f} m ahead')
+
+
+def _depth_near(depth: np.ndarray, camera: Camera, u: float, v: float) -> np.ndarray:
+    """Return what was measured in 3x3 pixels of depth around uv."""
     height, width = depth.shape
     column = round((u + 0.5) * width / camera.width - 0.5)
     row = round((v + 0.5) * height / camera.height - 0.5)
     patch = depth[max(0, row - 1):row + 2, max(0, column - 1):column + 2]
-    measured = patch[np.isfinite(patch) & (patch > 0)]
-    return float(measured.max()) if measured.size else None
+    return patch[np.isfinite(patch) & (patch > 0)]

@@ -17,13 +17,16 @@ YAWS = {'front': 0.0, 'left': math.pi / 2, 'back': math.pi, 'right': -math.pi / 
 
 @pytest.fixture
 def views() -> list[View]:
-    """Return four views of 90 degrees from 1.2 m, everything 10 m away."""
+    """Return four views of 90 degrees from 1.2 m, of a floor and whatever is 10 m away."""
     rng = np.random.default_rng(0)
     camera = PinholeCamera.from_hfov(SIZE, SIZE, math.pi / 2)
+    below = np.arange(SIZE) - camera.cy
+    floor = np.where(below > 0, 1.2 * camera.fy / np.maximum(below, 1e-9), math.inf)
+    depth = np.repeat(np.minimum(floor, 10.0)[:, None], SIZE, axis=1).astype(np.float32)
     return [
         View(name, rng.integers(0, 255, (SIZE, SIZE, 3), np.uint8), camera,
              compose(rotation_from_yaw_pitch(yaw) @ OPTICAL_IN_BODY, (0.0, 0.0, 1.2)),
-             np.full((SIZE, SIZE), 10.0, np.float32))
+             depth)
         for name, yaw in YAWS.items()]
 
 
