@@ -39,8 +39,8 @@ def optical_problem(base_from_optical: np.ndarray, frame: str = '') -> str:
         where = (f'points {elevation:+.0f} deg from the level in a picture turned by '
                  f'{turned:.0f} deg')
     return (
-        f'{named} is no optical frame: its z axis, along which a camera looks, {where}. By REP 103 '
-        'z is forward, x right and y down in the picture; stamp the images with the '
+        f'{named} is no optical frame: its z axis, along which a camera looks, {where}. By REP '
+        '103 z is forward, x right and y down in the picture; stamp the images with the '
         "'..._optical_frame' of the camera, or correct its transform. A camera that really looks "
         'there cannot be used for what needs its heading')
 

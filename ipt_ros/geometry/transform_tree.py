@@ -36,8 +36,8 @@ def transform_problem(
             and parent and child and parent != child):
         return 'is not finite or has no frames'
     if quaternion_problem(quaternion):
-        return (f"of '{child}' has a quaternion that is not of unit length and is ignored, as it is "
-                'by tf2')
+        return (f"of '{child}' has a quaternion that is not of unit length and is ignored, as it "
+                'is by tf2')
     return ''
 
 

@@ -72,14 +72,14 @@ def check_order(views: Sequence[View]) -> list[str]:
         return []
     first = heading(views[0])
     seen = ', '.join(
-        f"'{view.name}' {math.degrees(heading(view) - first) % 360:.0f}" for view in views)
-    told = ('the model was taught on views 0, 90, 180 and 270 deg to the left of the first; by '
-            f'/tf they look to {seen} deg')
+        f"'{view.name}' {round(math.degrees(heading(view) - first)) % 360}" for view in views)
+    told = ('the model was taught on views that look 0, 90, 180 and 270 deg to the left of the '
+            f'first; by /tf these look {seen} deg to its left')
     for others in permutations(views[1:]):
         if _goes_around((views[0], *others)):
             order = ', '.join(view.name for view in (views[0], *others))
             raise ImaginationError(Code.BAD_REQUEST, (
-                f"the cameras are in a wrong order: {told}. Name them in the order {order}, in "
+                f'the cameras are in a wrong order: {told}. Name them in the order {order}, in '
                 "'cameras' of the request or of the node"))
     return [f'{told}, so what comes out may be wrong']
 

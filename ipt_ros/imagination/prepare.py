@@ -272,8 +272,8 @@ def _looked_at(view: View) -> View:
 def _notes(views: Sequence[View], mark: MarkedTarget | None = None) -> list[str]:
     """Return what people should know of views whose geometry counts, and of a mark in one."""
     notes = [
-        f"by /tf the picture of camera '{view.name}' is upside down; where it is not, its frame is "
-        'not optical and all directions are wrong'
+        f"by /tf the picture of camera '{view.name}' is upside down; where it is not, its frame "
+        'is not optical and all directions are wrong'
         for view in views
         if view.base_from_optical is not None and is_upside_down(view.base_from_optical)]
     if mark is not None and mark.below:

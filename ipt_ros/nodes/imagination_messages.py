@@ -219,6 +219,11 @@ class Replies:
         grid = self._result.grid
         return OccupancyGrid() if grid is None else grid_message(grid, self._base)
 
+    def grid_in(self, frame: str, frame_from_base: np.ndarray) -> OccupancyGrid:
+        """Return the occupancy grid in a frame in which it stays while the robot drives on."""
+        return grid_message(
+            self._result.grid, Header(stamp=self._stamp, frame_id=frame), frame_from_base)
+
     def transforms(self, parent: str, parent_from_base: np.ndarray) -> list[TransformStamped]:
         """Return where the imagined cameras stand in a frame, as far as that is known."""
         header = Header(stamp=self._stamp, frame_id=parent)
@@ -244,10 +249,13 @@ class Replies:
         return message
 
 
-def grid_message(grid: Grid, header: Header) -> OccupancyGrid:
-    """Return a grid as a message in the header's frame."""
+def grid_message(
+    grid: Grid, header: Header, frame_from_base: np.ndarray | None = None,
+) -> OccupancyGrid:
+    """Return a grid as a message in the header's frame, which is the base's unless told."""
     rows, columns = grid.cells.shape
-    pose = pose_message(Pose2D(*grid.origin, grid.yaw).matrix)
+    matrix = Pose2D(*grid.origin, grid.yaw).matrix
+    pose = pose_message(matrix if frame_from_base is None else frame_from_base @ matrix)
     info = MapMetaData(
         map_load_time=header.stamp, resolution=grid.resolution, width=columns, height=rows,
         origin=pose)

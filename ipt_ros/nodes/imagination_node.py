@@ -412,8 +412,8 @@ class ImaginationNode(SteadyLifecycleNode):
             result, seen, model_id = await self._work(plan, handle, seconds)
             replies = Replies(
                 plan, result, seen.observation, self._settings.base_frame, model_id,
-                self._settings.imagined_frame_prefix, seconds)
-            self._publish(replies, answered=result.answer is not None)
+                self._settings.frame_prefix(self.get_namespace()), seconds)
+            self._publish(replies, seen.fixed_from_base, answered=result.answer is not None)
             self._show_cameras(replies, seen.fixed_from_base)
         except Exception as error:  # one that left this coroutine would end the node
             self._refused += 1
@@ -532,8 +532,9 @@ class ImaginationNode(SteadyLifecycleNode):
                 handle.publish_feedback(message)
         return publish
 
-    def _publish(self, replies: Replies, answered: bool) -> None:
-        """Publish on the topics what a client has got, too."""
+    def _publish(self, replies: Replies, fixed_from_base: np.ndarray | None,
+                 answered: bool) -> None:
+        """Publish on the topics what a client has got, too; grids where they stay."""
         if answered:
             self._outputs['answer'].publish(replies.answer)
         for item in replies.imagined:
@@ -542,8 +543,11 @@ class ImaginationNode(SteadyLifecycleNode):
             else:
                 self._outputs['view'].publish(item.image)
                 self._outputs['info'].publish(item.camera_info)
-        if replies.grid.data:
-            self._outputs['grid'].publish(replies.grid)
+        grid = replies.grid
+        if grid.data:
+            if fixed_from_base is not None:
+                grid = replies.grid_in(self._settings.fixed_frame, fixed_from_base)
+            self._outputs['grid'].publish(grid)
 
     def _show_cameras(self, replies: Replies, fixed_from_base: np.ndarray | None) -> None:
         """Put the imagined cameras into /tf, where they stay while the robot drives on."""

@@ -42,7 +42,8 @@ class Settings:
     tf_tolerance: float = parameter(
         0.2, 'Seconds by which an image may be ahead of /tf.', low=0.0, high=10.0)
     imagined_frame_prefix: str = parameter(
-        'imagined_', "Frames of the imagined cameras: this and 'view' or 'bev'.")
+        '', "Frames of the imagined cameras: this and 'view' or 'bev'; '': the node's namespace "
+        "and 'imagined_', so that robots do not share them.")
     queue_limit: int = parameter(
         4, 'Requests that may wait while one runs; more are refused.', low=0, high=1000)
     max_question: int = parameter(
@@ -90,6 +91,10 @@ class Settings:
     autostart: bool = parameter(
         False, 'Configure and activate without a lifecycle manager.', applies='at start')
     hardware_id: str = parameter('', 'Name of the robot in /diagnostics.')
+
+    def frame_prefix(self, namespace: str) -> str:
+        """Return what the frames of imagined cameras begin with, for a node's namespace."""
+        return self.imagined_frame_prefix or f"{namespace.rstrip('/')}/imagined_".lstrip('/')
 
     def camera_settings(self) -> CameraSettings:
         """Return what the cameras need; raise ParameterError for names that are no use."""

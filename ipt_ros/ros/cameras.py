@@ -193,7 +193,7 @@ class Cameras:
 
     def _optical_problem(self, name: str, message: Image | CompressedImage,
                          pose: np.ndarray) -> str:
-        """Return why the frame of an image is not taken for optical, or ''; warn once of oddity."""
+        """Return why an image's frame is not taken for optical, or ''; warn once of that."""
         frame = message.header.frame_id
         problem = optical_problem(pose, frame)
         if problem:  # the angles in it may change with every image

@@ -9,7 +9,7 @@ to the same topics.
 from collections.abc import Callable
 
 from builtin_interfaces.msg import Time
-from ipt_ros.geometry.transform_tree import TransformError, transform_problem, TransformTree
+from ipt_ros.geometry.transform_tree import transform_problem, TransformError, TransformTree
 from tf2_msgs.msg import TFMessage
 
 __all__ = ['TransformBuffer', 'TransformError', 'nanoseconds']
@@ -44,5 +44,5 @@ class TransformBuffer(TransformTree):
             return
         self._warned.add((child, why))
         self._warn(
-            f"{topic}: a transform {why}: '{child}' in '{parent}', translation {place}, quaternion "
-            f'(x, y, z, w) {turn}; whoever publishes it must correct it')
+            f"{topic}: a transform {why}: '{child}' in '{parent}', translation {place}, "
+            f'quaternion (x, y, z, w) {turn}; whoever publishes it must correct it')

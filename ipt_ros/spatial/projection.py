@@ -33,6 +33,9 @@ class Camera(Protocol):
     def project(self, points_optical: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Project Nx3 points of the optical frame to Nx2 pixels and N depths in metres."""
 
+    def deproject(self, uv: np.ndarray, depth: np.ndarray) -> np.ndarray:
+        """Return Nx3 points of the optical frame that are seen at Nx2 pixels, N metres deep."""
+
 
 @dataclass(frozen=True)
 class MarkedTarget:
@@ -110,12 +113,16 @@ def locate_target(
             f'({margin:.0f}, {margin:.0f}) and ({u_max:.0f}, {v_max:.0f}); turn the robot or '
             'choose another target')
 
-    measured = np.empty(0) if depth is None else _depth_near(depth, camera, u, v)
-    below = 0.0
+    measured, below = np.empty(0), 0.0
+    # Along the floor one pixel covers ever more metres with distance.
+    nearer = depths[0] - (0.15 + 0.1 * depths[0])
+    if depth is not None:
+        measured, _ = _depth_near(depth, camera, u, v, 1.0)
+        if not measured.size:
+            _check_around(depth, camera, world_from_optical, u, v, floor_z, nearer)
     if measured.size:
-        # Along the floor one pixel covers ever more metres with distance.
         seen = measured.max()
-        if seen < depths[0] - (0.15 + 0.1 * depths[0]):
+        if seen < nearer:
             raise TargetOccludedError(
                 f'target is {depths[0]:.2f} m ahead, but something {seen:.2f} m ahead hides it; '
                 'choose a place that the camera can see')
@@ -184,10 +191,30 @@ def _check_distance(camera: Camera, world_from_optical: np.ndarray, away: np.nda
             f'this camera can show places up to {depth * offset / least:.1f} m ahead')
 
 
-def _depth_near(depth: np.ndarray, camera: Camera, u: float, v: float) -> np.ndarray:
-    """Return what was measured in 3x3 pixels of depth around uv."""
+def _check_around(depth: np.ndarray, camera: Camera, world_from_optical: np.ndarray, u: float,
+                  v: float, floor_z: float, nearer: float) -> None:
+    """Refuse a target whose depth is missing within something that stands before it."""
+    half = CROSS_HALF * min(depth.shape)
+    measured, uv = _depth_near(depth, camera, u, v, half)
+    points = camera.deproject(uv, measured)
+    heights = points @ world_from_optical[2, :3] + world_from_optical[2, 3] - floor_z
+    stands = (measured < nearer) & (heights > FLOOR_TOLERANCE + _TILT * measured)
+    if len(measured) >= 4 and stands.all():
+        raise TargetOccludedError(
+            'depth is missing at the target, and all that was measured around it is something '
+            f'{np.median(measured):.2f} m ahead that stands before it; choose a place that the '
+            'camera can see')
+
+
+def _depth_near(depth: np.ndarray, camera: Camera, u: float, v: float, half: float,
+                ) -> tuple[np.ndarray, np.ndarray]:
+    """Return what was measured up to `half` pixels of depth from uv, and at which Nx2 pixels."""
     height, width = depth.shape
-    column = round((u + 0.5) * width / camera.width - 0.5)
-    row = round((v + 0.5) * height / camera.height - 0.5)
-    patch = depth[max(0, row - 1):row + 2, max(0, column - 1):column + 2]
-    return patch[np.isfinite(patch) & (patch > 0)]
+    scale = np.array([camera.width / width, camera.height / height])
+    column, row = np.round((np.array([u, v]) + 0.5) / scale - 0.5).astype(int)
+    reach = int(half)
+    top, left = max(0, row - reach), max(0, column - reach)
+    patch = depth[top:row + reach + 1, left:column + reach + 1]
+    rows, columns = np.nonzero(np.isfinite(patch) & (patch > 0))
+    uv = (np.column_stack([columns + left, rows + top]) + 0.5) * scale - 0.5
+    return patch[rows, columns], uv

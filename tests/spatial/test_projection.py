@@ -164,6 +164,28 @@ def test_unmeasured_depth_is_no_obstacle(value):
     assert not place.occlusion_checked
 
 
+def test_a_hole_in_what_hides_the_target_is_no_window():
+    depth = np.where(floor_depth() > 0, np.minimum(floor_depth(), 1.2), 1.2).astype(np.float32)
+    u, v = (round(c) for c in locate_target(CAMERA, optical(), (3.0, 0.0, 0.0)).uv)
+    depth[v - 4:v + 5, u - 4:u + 5] = 0
+    with pytest.raises(errors.TargetOccludedError, match='1.20 m ahead that stands before it'):
+        locate_target(CAMERA, optical(), (3.0, 0.0, 0.0), depth)
+
+
+@pytest.mark.parametrize('spoil', ['hole', 'far', 'shadow'])
+def test_depth_that_is_missing_on_the_floor_is_no_obstacle(spoil):
+    depth = floor_depth()
+    u, v = (round(c) for c in locate_target(CAMERA, optical(), (3.0, 0.0, 0.0)).uv)
+    if spoil == 'far':
+        depth[:v + 3] = 0  # beyond the sensor's reach
+    else:
+        depth[v - 4:v + 5, u - 4:u + 5] = 0
+    if spoil == 'shadow':
+        depth[:, :u - 4] = 0.8  # something near, and what it hides from one eye of the sensor
+    place = locate_target(CAMERA, optical(), (3.0, 0.0, 0.0), depth)
+    assert not place.occlusion_checked and place.below == 0.0
+
+
 def test_depth_of_another_size_is_looked_up_at_the_right_place():
     depth = floor_depth()[::2, ::2].copy()
     depth[:, :40] = 0.5  # something near on the left

@@ -69,6 +69,7 @@ class Camera:
     on: bool = True
     depth: float = 10.0  # metres, everywhere
     age: float = 0.0  # seconds by which its stamps are old
+    frame: str = 'optical_frame'  # of its images, or 'link': that of its body
     changes: dict = field(default_factory=dict)  # fields of the image message to spoil
 
 
@@ -90,9 +91,10 @@ class Bench:
         static = self.node.create_publisher(TFMessage, '/tf_static', qos.latched())
         static.publish(TFMessage(transforms=[
             transform_message(
-                compose(rotation_from_yaw_pitch(yaw) @ OPTICAL_IN_BODY, (0.0, 0.0, 1.2)),
-                Header(frame_id='base_link'), f'{name}_optical_frame')
-            for name, yaw in YAWS.items()]))
+                compose(rotation_from_yaw_pitch(yaw) @ rotation, (0.0, 0.0, 1.2)),
+                Header(frame_id='base_link'), f'{name}_{frame}')
+            for name, yaw in YAWS.items()
+            for frame, rotation in (('optical_frame', OPTICAL_IN_BODY), ('link', np.eye(3)))]))
         rng = np.random.default_rng(0)
         self.pictures = {
             name: rng.integers(0, 255, (SIZE, SIZE, 3), np.uint8) for name in YAWS}
@@ -195,7 +197,7 @@ class Bench:
                 continue
             header = Header(
                 stamp=(now - Duration(seconds=camera.age)).to_msg(),
-                frame_id=f'{name}_optical_frame')
+                frame_id=f'{name}_{camera.frame}')
             colour, info, depth = self._outputs[name]
             info.publish(camera_info(CAMERA, header))
             depth.publish(from_depth(np.full((SIZE, SIZE), camera.depth, np.float32), header))

@@ -73,6 +73,36 @@ def test_one_camera_silent(afresh):
     assert afresh.ask(cameras=['front', 'left'], task='free').success
 
 
+def test_a_camera_that_stamps_with_the_time_since_boot(afresh):
+    for camera in afresh.cameras.values():
+        camera.on = True
+    afresh.cameras['back'].age = 1.7e9
+    for camera in ('front', 'left', 'right'):
+        while not afresh.ask('?', cameras=[camera], task='free', mode='answer').success:
+            pass
+    response = afresh.ask()
+    while response.error_code == ErrorCode.CAMERA_SILENT:  # until its first frame arrives
+        response = afresh.ask()
+    refused(response, ErrorCode.STALE_FRAME, "camera 'back' stamps its frames 53.9 years before",
+            'since boot')
+    assert afresh.ask(cameras=['front', 'left'], task='free', mode='answer').success
+
+
+def test_a_camera_whose_frame_is_not_optical(active):
+    active.cameras['left'].frame = 'link'
+    response = active.imagine_view(target=pose(0, 3, 0), camera='left')
+    while response.success:  # until the first image of that frame arrives
+        response = active.imagine_view(target=pose(0, 3, 0), camera='left')
+    for answer in (response, active.ask(PET, target=point(0, 3)),
+                   active.imagine_bev(cameras=['left', 'back', 'right', 'front'])):
+        refused(answer, ErrorCode.NO_TRANSFORM, "camera 'left'", "'left_link'", 'sky',
+                '_optical_frame')
+    # What needs no geometry goes on.
+    assert active.ask(cameras=['left'], task='free', mode='answer').success
+    assert active.ask(task='mvc', mode='answer').success
+    assert active.imagine_view(target=pose(3, 0, 1.57)).success
+
+
 def test_cameras_that_are_not_synchronised(afresh):
     for camera in afresh.cameras.values():
         camera.on = True
@@ -176,6 +206,29 @@ def test_a_pose_without_direction(active):
     zero = pose(2, 0, 0)
     zero.pose.orientation.w = 0.0
     refused(active.imagine_view(target=zero), ErrorCode.BAD_REQUEST, 'quaternion')
+
+
+@pytest.mark.parametrize(('x', 'y', 'z', 'w', 'word'), [
+    (0, 0, 90, 0, 'length 90'), (0, 0, 0.5, 0.5, 'length 0.707'), (0, 0, 1.6, 1, 'length 1.89'),
+    (-0.5, 0.5, -0.5, 0.5, 'optical frame'), (0, -0.7071, 0, 0.7071, 'leans over by 90 deg')])
+def test_a_pose_that_is_no_heading(active, x, y, z, w, word):
+    target = pose(3, 0, 0)
+    turn = target.pose.orientation
+    turn.x, turn.y, turn.z, turn.w = map(float, (x, y, z, w))
+    refused(active.imagine_view(target=target), ErrorCode.BAD_REQUEST, word)
+
+
+def test_a_rounded_pose_is_taken(active):
+    target = pose(3, 0, 0)
+    target.pose.orientation.z, target.pose.orientation.w = 0.707, 0.707
+    response = active.imagine_view(target=target)
+    assert response.success, response.message
+
+
+def test_a_target_that_is_too_far_away(active):
+    refused(active.ask(PET, target=point(500, 0)), ErrorCode.TARGET_NOT_VISIBLE, 'horizon',
+            "camera 'front'")
+    refused(active.ask(PET, target=point(1e300, 0)), ErrorCode.TARGET_NOT_VISIBLE, '10000 m')
 
 
 def test_a_target_outside_the_view(active):

@@ -132,7 +132,7 @@ def test_an_imagined_view(active):
     assert imagined.kind == 'view' and imagined.seed == 3 and imagined.model_id == 'tiny'
     assert 0.0 <= imagined.confidence <= 1.0
     assert imagined.image.header == imagined.camera_info.header
-    assert imagined.image.header.frame_id == 'imagined_view'
+    assert imagined.image.header.frame_id == 'ipt/imagined_view'
     assert (imagined.camera_info.width, imagined.camera_info.height) == (
         imagined.image.width, imagined.image.height) == (32, 32)
     assert imagined.camera_info.k[0] == pytest.approx(16.0)
@@ -183,6 +183,10 @@ def test_cameras_of_a_map_can_be_named(active):
     assert 'takes 4 image(s), got 2' in response.message and "'cameras'" in response.message
     goal = active.send_goal(kind='bev', cameras=list(active.cameras)[::-1])
     _, result = active.result(goal)
+    assert result.error_code == ErrorCode.BAD_REQUEST
+    assert 'in the order right, front, left, back,' in result.message
+    goal = active.send_goal(kind='bev', cameras=['right', 'front', 'left', 'back'])
+    _, result = active.result(goal)
     assert result.success, result.message
 
 
@@ -203,7 +207,12 @@ def test_answers_and_pictures_are_latched(active):
     bev = active.imagine_bev(resolution=0.5)
     assert bev.success, bev.message
     assert listen(active, Image, 'imagination/imagined/bev').data == bev.imagined.image.data
-    assert listen(active, OccupancyGrid, 'imagination/imagined/bev_grid').data == bev.grid.data
+    # The robot drives on, the grid stays: the robot stood at (2, 1) of odom and looked along x.
+    grid = listen(active, OccupancyGrid, 'imagination/imagined/bev_grid')
+    assert grid.data == bev.grid.data and grid.header.stamp == bev.grid.header.stamp
+    assert (grid.header.frame_id, bev.grid.header.frame_id) == ('odom', 'base_link')
+    place, there = grid.info.origin.position, bev.grid.info.origin.position
+    assert (place.x - there.x, place.y - there.y) == pytest.approx((2.0, 1.0))
 
 
 def test_imagined_cameras_stand_in_tf(active):
@@ -211,12 +220,12 @@ def test_imagined_cameras_stand_in_tf(active):
     active.imagine_bev()
     message = listen(
         active, TFMessage, '/tf_static', until=lambda m: len(m.transforms) == 2
-        and m.transforms[0].child_frame_id.startswith('imagined'))
+        and m.transforms[0].child_frame_id.startswith('ipt/imagined'))
     places = {item.child_frame_id: item for item in message.transforms}
     # The robot stands at (2, 1) of odom and looks along x.
-    view = places['imagined_view'].transform.translation
+    view = places['ipt/imagined_view'].transform.translation
     assert (view.x, view.y, view.z) == pytest.approx((5.0, 1.0, 1.2))
-    assert places['imagined_bev'].header.frame_id == 'odom'
+    assert places['ipt/imagined_bev'].header.frame_id == 'odom'
 
 
 def test_diagnostics(active):
