@@ -52,13 +52,22 @@ class Layout:
     to_rgb: int | None = None
 
 
+# Of an OpenCV array that was sent as it is, RViz, Foxglove and everybody who calls cv_bridge
+# without an encoding take the channels to be in OpenCV's own order: blue, green, red.
 COLOUR_LAYOUTS = {
     'rgb8': Layout('u1', 3),
     'bgr8': Layout('u1', 3, cv2.COLOR_BGR2RGB),
     'rgba8': Layout('u1', 4, cv2.COLOR_RGBA2RGB),
     'bgra8': Layout('u1', 4, cv2.COLOR_BGRA2RGB),
     'mono8': Layout('u1', 1, cv2.COLOR_GRAY2RGB),
+    'rgb16': Layout('u2', 3),
+    'bgr16': Layout('u2', 3, cv2.COLOR_BGR2RGB),
+    'rgba16': Layout('u2', 4, cv2.COLOR_RGBA2RGB),
+    'bgra16': Layout('u2', 4, cv2.COLOR_BGRA2RGB),
     'mono16': Layout('u2', 1, cv2.COLOR_GRAY2RGB),
+    '8UC1': Layout('u1', 1, cv2.COLOR_GRAY2RGB),
+    '8UC3': Layout('u1', 3, cv2.COLOR_BGR2RGB),
+    '8UC4': Layout('u1', 4, cv2.COLOR_BGRA2RGB),
     'yuv422': Layout('u1', 2, cv2.COLOR_YUV2RGB_UYVY),
     'uyvy': Layout('u1', 2, cv2.COLOR_YUV2RGB_UYVY),
     'yuv422_yuy2': Layout('u1', 2, cv2.COLOR_YUV2RGB_YUYV),
@@ -67,11 +76,17 @@ COLOUR_LAYOUTS = {
     'bayer_bggr8': Layout('u1', 1, cv2.COLOR_BayerRG2RGB),
     'bayer_gbrg8': Layout('u1', 1, cv2.COLOR_BayerGR2RGB),
     'bayer_grbg8': Layout('u1', 1, cv2.COLOR_BayerGB2RGB),
+    'bayer_rggb16': Layout('u2', 1, cv2.COLOR_BayerBG2RGB),
+    'bayer_bggr16': Layout('u2', 1, cv2.COLOR_BayerRG2RGB),
+    'bayer_gbrg16': Layout('u2', 1, cv2.COLOR_BayerGR2RGB),
+    'bayer_grbg16': Layout('u2', 1, cv2.COLOR_BayerGB2RGB),
 }
 _DEPTH = {'16UC1': Layout('u2', 1), '32FC1': Layout('f4', 1)}
 
 COLOUR_ENCODINGS = tuple(COLOUR_LAYOUTS)
 DEPTH_ENCODINGS = tuple(_DEPTH)
+_SPELLINGS = {name.lower(): name for name in (*COLOUR_ENCODINGS, *DEPTH_ENCODINGS)}
+_STILL = 'JPEG, PNG and other still pictures'
 
 
 def _pixels(message: RawImage, encodings: dict[str, Layout]) -> tuple[np.ndarray, Layout]:
@@ -103,21 +118,21 @@ def _pixels(message: RawImage, encodings: dict[str, Layout]) -> tuple[np.ndarray
 
 def rgb_from_pixels(pixels: np.ndarray, encoding: Layout) -> np.ndarray:
     """Return pixels of a colour layout as uint8 (H, W, 3) RGB."""
+    if encoding.to_rgb is not None:
+        pixels = cv2.cvtColor(pixels, encoding.to_rgb)
     if pixels.dtype == np.uint16:
-        # As cv_bridge: the whole range of 16 bit onto that of 8 bit.
-        pixels = cv2.convertScaleAbs(pixels, alpha=255.0 / 65535.0)
-    if encoding.to_rgb is None:
-        return pixels.copy()
-    return cv2.cvtColor(pixels, encoding.to_rgb)
+        # As cv_bridge: the whole range of 16 bit onto that of 8 bit, after the colours.
+        return cv2.convertScaleAbs(pixels, alpha=255.0 / 65535.0)
+    return pixels if encoding.to_rgb is not None else pixels.copy()
 
 
-def _check_chroma(message: RawImage) -> None:
-    if COLOUR_LAYOUTS[message.encoding].channels == 2 and message.width % 2:
+def _check_chroma(encoding: str, width: int, height: int) -> None:
+    if COLOUR_LAYOUTS[encoding].channels == 2 and width % 2:
         raise ImageError(
-            f"'{message.encoding}' shares its colour between two pixels of a row, so the width "
-            f'must be even; it is {message.width}')
-    if message.encoding.startswith('bayer') and (message.width < 3 or message.height < 3):
-        raise ImageError(f'a Bayer image of {message.width}x{message.height} pixels is too small')
+            f"'{encoding}' shares its colour between two pixels of a row, so the width must be "
+            f'even; it is {width}')
+    if encoding.startswith('bayer') and (width < 3 or height < 3):
+        raise ImageError(f'a Bayer image of {width}x{height} pixels is too small')
 
 
 def to_rgb(
@@ -130,7 +145,7 @@ def to_rgb(
     Raises ImageError for encodings other than COLOUR_ENCODINGS and for inconsistent sizes.
     """
     pixels, encoding = _pixels(message, COLOUR_LAYOUTS)
-    _check_chroma(message)
+    _check_chroma(message.encoding, message.width, message.height)
     converted = convert(message) if convert else None
     return rgb_from_pixels(pixels, encoding) if converted is None else converted
 
@@ -150,45 +165,121 @@ def to_depth(message: RawImage) -> np.ndarray:
 
 def decompress_rgb(message: Compressed) -> np.ndarray:
     """
-    Return a JPEG or PNG image as uint8 (H, W, 3) RGB.
+    Return a compressed picture as uint8 (H, W, 3) RGB.
 
-    Raises ImageError when the bytes are no such image.
+    The format is one of compressed_image_transport, '<encoding>; <codec> compressed <layout>':
+    the layout is that of the pixels in the file, the encoding that of the camera's own image.
+    Without a layout the camera's pixels were packed as they are. Any other format, such as
+    'jpeg', says nothing of them, so the file counts: grey or, as OpenCV reads it, colour.
+    https://github.com/ros-perception/image_transport_plugins (compressed_image_transport).
+
+    Raises ImageError when the bytes are no picture, or not what their format says.
     """
-    pixels = _decoded(message, np.frombuffer(message.data, np.uint8),
-                      cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, 'JPEG and PNG')
-    return cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB)
+    words = _Format.of(message)
+    if words.encoding in DEPTH_ENCODINGS or words.codec.startswith('compressedDepth'):
+        raise ImageError(f"format '{message.format}' is that of a depth image, not of a picture")
+    pixels = _decoded(
+        message, np.frombuffer(message.data, np.uint8), cv2.IMREAD_UNCHANGED, _STILL)
+    if pixels.dtype not in (np.uint8, np.uint16):
+        raise ImageError(
+            f"a picture has 8 or 16 bits per channel; that of format '{message.format}' has "
+            f'{pixels.dtype}')
+    name = _layout_name(message, words, 1 if pixels.ndim == 2 else pixels.shape[2])
+    _check_chroma(name, pixels.shape[1], pixels.shape[0])
+    return rgb_from_pixels(pixels, COLOUR_LAYOUTS[name])
 
 
 def decompress_depth(message: Compressed) -> np.ndarray:
     """
-    Return a depth image of compressed_depth_image_transport as float32 (H, W) metres, 0 = none.
+    Return a compressed depth image as float32 (H, W) metres, 0 = none.
 
-    The format is '<encoding>; compressedDepth png' or, of older versions, without the last word;
-    16UC1 is stored as it is, 32FC1 as 16 bit inverse depth whose scale is in front of the PNG:
+    Of compressed_depth_image_transport the format is '<encoding>; compressedDepth png' or, of
+    older versions, without the last word; 16UC1 is stored as it is, 32FC1 as 16 bit inverse depth
+    whose scale is in front of the PNG:
     https://github.com/ros-perception/image_transport_plugins (compressed_depth_image_transport).
-    A bare 16 bit PNG counts as millimetres. Raises ImageError for anything else.
+    '<encoding>; png compressed' and the same with tiff, of compressed_image_transport, hold the
+    pixels as they are. A bare 16 bit PNG counts as millimetres. Raises ImageError for anything
+    else.
     """
     data = np.frombuffer(message.data, np.uint8)
-    encoding, _, codec = (part.strip() for part in message.format.partition(';'))
-    if not codec:
+    words = _Format.of(message)
+    if not words.encoding:
         return _millimetres(_decoded(message, data, cv2.IMREAD_UNCHANGED, '16 bit PNG'))
-    if codec not in ('compressedDepth', 'compressedDepth png'):
+    plain = words.codec in ('png', 'tiff')
+    if not plain and words.codec not in ('compressedDepth', 'compressedDepth png'):
         raise ImageError(
-            f"unsupported depth format '{message.format}'; supported: compressedDepth with PNG")
-    if encoding not in DEPTH_ENCODINGS:
+            f"unsupported depth format '{message.format}'; supported: compressedDepth with PNG, "
+            'png and tiff')
+    if words.encoding not in DEPTH_ENCODINGS:
         raise ImageError(
-            f"unsupported depth encoding '{encoding}'; supported: {', '.join(DEPTH_ENCODINGS)}")
-    if data.size <= _DEPTH_HEADER.size:
+            f"unsupported depth encoding '{words.encoding}'; supported: "
+            f"{', '.join(DEPTH_ENCODINGS)}")
+    if not plain and data.size <= _DEPTH_HEADER.size:
         raise ImageError(f'{data.size} bytes are too few for a compressed depth image')
-    pixels = _decoded(message, data[_DEPTH_HEADER.size:], cv2.IMREAD_UNCHANGED, '16 bit PNG')
-    if encoding == '16UC1':
+    pixels = _decoded(
+        message, data if plain else data[_DEPTH_HEADER.size:], cv2.IMREAD_UNCHANGED, '16 bit PNG')
+    if words.encoding == '16UC1':
         return _millimetres(pixels)
+    if plain:
+        if pixels.dtype != np.float32 or pixels.ndim != 2:
+            raise ImageError(f'expected 32 bit numbers, got {pixels.dtype} {pixels.shape}')
+        return _cleaned(pixels)
     if pixels.dtype != np.uint16 or pixels.ndim != 2:
         raise ImageError(f'expected a 16 bit PNG, got {pixels.dtype} {pixels.shape}')
     _, scale, offset = _DEPTH_HEADER.unpack(data[:_DEPTH_HEADER.size].tobytes())
     with np.errstate(divide='ignore', invalid='ignore'):
         depth = np.float32(scale) / (pixels.astype(np.float32) - np.float32(offset))
     return _cleaned(np.where(pixels > 0, depth, np.float32(0)))
+
+
+@dataclass(frozen=True)
+class _Format:
+    """
+    The words of CompressedImage.format, '' where one is not there.
+
+    encoding: of the image that was compressed. codec: of the file. layout: of the file's pixels.
+    """
+
+    encoding: str
+    codec: str
+    layout: str
+
+    @classmethod
+    def of(cls, message: Compressed) -> '_Format':
+        encoding, found, rest = message.format.partition(';')
+        if not found:
+            return cls('', message.format.strip(), '')
+        words = rest.split()
+        end = words.index('compressed') if 'compressed' in words else len(words)
+        return cls(_as_known(encoding.strip()), ' '.join(words[:end]),
+                   _as_known(' '.join(words[end + 1:])))
+
+
+def _as_known(encoding: str) -> str:
+    """Return an encoding as it is spelt in this module, however it was spelt."""
+    return _SPELLINGS.get(encoding.lower(), encoding)
+
+
+def _layout_name(message: Compressed, words: _Format, channels: int) -> str:
+    """Return what the pixels of a file are, one of COLOUR_LAYOUTS with that many channels."""
+    name = words.layout or words.encoding
+    known = COLOUR_LAYOUTS.get(name)
+    if known is None and (words.layout or name[:1].isdigit() or name.startswith('bayer')):
+        raise ImageError(
+            f"unsupported pixels '{name}' in the format '{message.format}'; supported: "
+            f"{', '.join(COLOUR_ENCODINGS)}")
+    if known is not None and known.channels == channels:
+        return name
+    # The file says what pixels of another number of channels are, but not whether its only one is
+    # a mosaic of colours.
+    grey = channels == 1
+    if channels not in (1, 3, 4) or (words.encoding if grey else words.layout).startswith('bayer'):
+        raise ImageError(
+            f"the format is '{message.format}', but the file has {channels} channel(s)")
+    if grey:
+        return 'mono8'
+    order = 'rgb' if name.startswith('rgb') else 'bgr'
+    return f'{order}8' if channels == 3 else f'{order}a8'
 
 
 def _decoded(message: Compressed, data: np.ndarray, flags: int, wanted: str) -> np.ndarray:

@@ -58,6 +58,26 @@ def test_grey(size, seed, padding):
 
 @given(sizes, seeds, st.booleans())
 @settings(deadline=None)
+def test_colours_of_16_bit_keep_their_range(size, seed, big):
+    rgba = noise(seed, *size, 4, dtype=np.uint16)
+    for encoding, channels in {
+        'rgb16': [0, 1, 2], 'bgr16': [2, 1, 0], 'rgba16': [0, 1, 2, 3], 'bgra16': [2, 1, 0, 3],
+    }.items():
+        seen = images.to_rgb(message(np.ascontiguousarray(rgba[..., channels]), encoding, 2, big))
+        np.testing.assert_allclose(seen, rgba[..., :3] / 257, atol=0.501, err_msg=encoding)
+
+
+def test_arrays_of_opencv_are_taken_in_its_order():
+    bgra = noise(4, 5, 6, 4)
+    for encoding, pixels in (('8UC3', bgra[..., :3]), ('8UC4', bgra)):
+        seen = images.to_rgb(message(np.ascontiguousarray(pixels), encoding))
+        np.testing.assert_array_equal(seen, bgra[..., 2::-1])
+    np.testing.assert_array_equal(
+        images.to_rgb(message(bgra[..., 0].copy(), '8UC1'))[..., 1], bgra[..., 0])
+
+
+@given(sizes, seeds, st.booleans())
+@settings(deadline=None)
 def test_grey_of_16_bit_keeps_the_range(size, seed, big):
     grey = noise(seed, *size, dtype=np.uint16)
     seen = images.to_rgb(message(grey, 'mono16', 2, big))
@@ -97,10 +117,15 @@ def test_bayer_of_one_colour(encoding, first):
     tile = np.array([colour[letter] for letter in first], np.uint8).reshape(2, 2)
     seen = images.to_rgb(message(np.tile(tile, (4, 4)), encoding))
     np.testing.assert_array_equal(seen[2:-2, 2:-2], np.broadcast_to((200, 120, 40), (4, 4, 3)))
+    wide = np.tile(tile.astype(np.uint16) * 257, (4, 4))
+    np.testing.assert_array_equal(
+        images.to_rgb(message(wide, f'{encoding[:-1]}16'))[2:-2, 2:-2], seen[2:-2, 2:-2])
 
 
 @pytest.mark.parametrize('change,words', [
     ({'encoding': 'hsv8'}, ['hsv8', 'rgb8']),
+    ({'encoding': 'nv21'}, ['nv21', 'rgb8']),
+    ({'encoding': '16UC3'}, ['16UC3', 'rgb8']),
     ({'encoding': ''}, ['unsupported']),
     ({'step': 17}, ['step is 17', '18']),
     ({'height': 5}, ['72', '90']),
