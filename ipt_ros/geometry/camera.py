@@ -38,10 +38,13 @@ class PinholeCamera:
     cy: float
 
     def __post_init__(self):
-        """Refuse sizes and focal lengths that no camera has."""
+        """Refuse sizes and numbers that no camera has."""
         _check_size(self.width, self.height)
-        if not (self.fx > 0 and self.fy > 0):
-            raise ValueError(f'focal lengths must be positive, got fx={self.fx}, fy={self.fy}')
+        if not (0 < self.fx < math.inf and 0 < self.fy < math.inf):
+            raise ValueError(
+                f'focal lengths must be positive and finite, got fx={self.fx}, fy={self.fy}')
+        if not (math.isfinite(self.cx) and math.isfinite(self.cy)):
+            raise ValueError(f'the centre must be finite, got cx={self.cx}, cy={self.cy}')
 
     @classmethod
     def from_hfov(cls, width: int, height: int, hfov: float) -> 'PinholeCamera':

@@ -36,7 +36,7 @@ class Rectifier:
             return
         if model not in LENS_MODELS:
             raise LensError(
-                f"lens model '{model}' is not supported, only {', '.join(LENS_MODELS)}; record "
+                f"lens model '{model}' is not supported, only {', '.join(LENS_MODELS)}; use "
                 'rectified images (image_rect) instead')
         if len(d) not in _COEFFICIENTS[model] or not np.isfinite(d).all():
             raise LensError(

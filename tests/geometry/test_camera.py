@@ -70,6 +70,15 @@ def test_impossible_cameras_are_refused(arguments):
         PinholeCamera.from_hfov(*arguments)
 
 
+@pytest.mark.parametrize('value', [math.nan, math.inf, -math.inf])
+@pytest.mark.parametrize('place', range(4))
+def test_no_number_of_a_camera_is_nan_or_infinite(place, value):
+    numbers = [50.0, 50.0, 31.5, 23.5]
+    numbers[place] = value
+    with pytest.raises(ValueError, match='must be.* finite'):
+        PinholeCamera(64, 48, *numbers)
+
+
 def test_wrong_shapes_are_named():
     with pytest.raises(ValueError, match=r'\(N, 3\), got \(3,\)'):
         PinholeCamera.from_hfov(10, 10, 1.0).project(np.zeros(3))

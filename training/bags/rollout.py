@@ -8,16 +8,17 @@ import math
 import os
 from typing import Any
 
-import cv2
 from ipt_ros.geometry import invert, is_upside_down, optical_problem, PinholeCamera
+from ipt_ros.geometry.calibration import Calibration, is_rectified
 from ipt_ros.geometry.distortion import LensError, Rectifier
+from ipt_ros.geometry.registration import check_frames, registered, RegistrationError
 from ipt_ros.geometry.transform_tree import TransformError, TransformTree
 from ipt_ros.pixels import decompress_depth, decompress_rgb, ImageError, to_depth, to_rgb
 from ipt_training.bags.bag import Bag
 from ipt_training.bags.errors import BagReadError, FrameError
 from ipt_training.bags.frames import Frame, FrameRecord
 from ipt_training.bags.options import ReadOptions
-from ipt_training.bags.timeline import Calibration, Epoch, Sight, Timeline
+from ipt_training.bags.timeline import Epoch, Sight, Timeline
 from ipt_training.bags.topics import check_cameras, COMPRESSED, find_cameras
 import numpy as np
 
@@ -124,7 +125,11 @@ class Rollout:
         if record.depth_logged is not None:
             depth = self._pixels(
                 topics.depth, record.depth_logged, record.depth_stamp, record.camera, depth=True)
-            depth = _registered(depth, rectifier, record.camera)
+            try:
+                depth = registered(depth, rectifier)
+            except RegistrationError as error:
+                raise FrameError(
+                    f'{record.camera}: depth image has another shape', str(error)) from error
         frame = Frame(record, rgb, depth, rectifier.camera)
         self._decoded[record.index] = frame
         while len(self._decoded) > _KEPT_FRAMES:
@@ -226,10 +231,10 @@ class Rollout:
             if self.cameras[camera].depth:
                 self.problems[f'note: {camera}: an image without depth near its time'] += 1
             return None
-        if near.frame != sight.frame:
-            self.problems[
-                f"note: {camera}: depth is of frame '{near.frame}', not registered to the images "
-                f"of '{sight.frame}'"] += 1
+        try:
+            check_frames(near.frame, sight.frame)
+        except RegistrationError as error:
+            self.problems[f'note: {camera}: {error}'] += 1
             return None
         return near
 
@@ -239,12 +244,8 @@ class Rollout:
     def _make_rectifier(self, camera: str, calibration: Calibration) -> Rectifier:
         key = (camera, calibration)
         if key not in self._rectifiers:
-            if 'image_rect' in self.cameras[camera].image:
-                rectifier = Rectifier(calibration.rectified)
-            else:
-                rectifier = Rectifier(
-                    calibration.camera, calibration.model, calibration.coefficients)
-            self._rectifiers[key] = rectifier
+            self._rectifiers[key] = calibration.rectifier(
+                is_rectified(self.cameras[camera].image))
         return self._rectifiers[key]
 
     def _pixels(self, topic: str, logged: int, stamp: int, camera: str, depth: bool = False):
@@ -320,16 +321,3 @@ def _rectified(apply, pixels: np.ndarray, what: str) -> np.ndarray:
         return apply(pixels)
     except LensError as error:
         raise FrameError(f'{what} and camera_info differ in size', str(error)) from error
-
-
-def _registered(depth: np.ndarray, rectifier: Rectifier, camera: str) -> np.ndarray:
-    """Bring a depth image of the same view to the image's size, then to the pinhole camera."""
-    width, height = rectifier.camera.width, rectifier.camera.height
-    if depth.shape != (height, width):
-        rows, columns = depth.shape
-        if abs(columns * height - rows * width) > max(width, height):
-            raise FrameError(
-                f'{camera}: depth image has another shape',
-                f'{columns}x{rows} pixels for an image of {width}x{height}')
-        depth = cv2.resize(depth, (width, height), interpolation=cv2.INTER_NEAREST)
-    return _rectified(rectifier.depth, depth, f'{camera}: depth image')

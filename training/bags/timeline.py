@@ -13,7 +13,7 @@ import json
 import math
 from typing import Any
 
-from ipt_ros.geometry import PinholeCamera
+from ipt_ros.geometry.calibration import Calibration, read_calibration
 from ipt_ros.geometry.transform_tree import transform_problem, TransformTree
 from ipt_training.bags.bag import Bag
 from ipt_training.bags.options import CameraTopics, ReadOptions
@@ -22,22 +22,6 @@ import numpy as np
 
 TRUTH = 'ground_truth/scene'
 _SET_BACK = 2_000_000_000  # ns; less is messages that overtook each other
-
-
-@dataclass(frozen=True)
-class Calibration:
-    """
-    What a camera_info message says; `problem` is why it cannot be used, or ''.
-
-    camera: of pictures as they come from the lens (K), which model and coefficients describe.
-    rectified: of pictures whose distortion a driver has taken away already (P).
-    """
-
-    camera: PinholeCamera | None
-    rectified: PinholeCamera | None
-    model: str
-    coefficients: tuple[float, ...]
-    problem: str = ''
 
 
 @dataclass(frozen=True)
@@ -182,7 +166,7 @@ class Timeline:
 
     def _on_info(self, camera: str, logged: int, message: Any) -> None:
         known = self._epoch.calibrations.setdefault(camera, [])
-        calibration = _calibration(message)
+        calibration = read_calibration(message)
         if not known or known[-1][1] != calibration:
             known.append((logged, calibration))
 
@@ -209,29 +193,3 @@ class Timeline:
 
 def _nanoseconds(stamp: Any) -> int:
     return stamp.sec * 1_000_000_000 + stamp.nanosec
-
-
-def _calibration(info: Any) -> Calibration:
-    """
-    Return what a camera_info message says of pictures as they come from the sensor.
-
-    Of binned or cut pictures K is that of the whole sensor, so those are refused.
-    """
-    k, p, d = info.k, info.p, tuple(float(v) for v in info.d)
-    roi = info.roi
-    problem = ''
-    if max(info.binning_x, info.binning_y) > 1 or roi.width or roi.height or (
-            roi.x_offset or roi.y_offset):
-        problem = 'binned or cut images'
-    try:
-        camera = PinholeCamera(info.width, info.height, *_floats(k[0], k[4], k[2], k[5]))
-        rectified = PinholeCamera(
-            info.width, info.height, *_floats(p[0], p[5], p[2], p[6])) if p[0] > 0 else camera
-    except ValueError as error:
-        camera = rectified = None
-        problem = f'not calibrated ({error})'
-    return Calibration(camera, rectified, info.distortion_model, d, problem)
-
-
-def _floats(*values: Any) -> list[float]:
-    return [float(value) for value in values]

@@ -5,6 +5,7 @@ from dataclasses import replace
 import math
 
 from box_world import BoxWorld
+import cv2
 from hypothesis import given
 from hypothesis import strategies as st
 from ipt_ros.bags import repair
@@ -314,7 +315,74 @@ def test_depth_that_is_not_registered_is_not_used(bag):
         assert any("'infrared', not registered" in reason for reason in rollout.problems)
 
 
-@pytest.mark.parametrize('field,value', [('k', np.zeros(9)), ('binning_x', 2)])
+def test_depth_without_a_frame_is_not_used(bag):
+    def nowhere(count, message):
+        message.header.frame_id = ''
+        return message
+    with read_rollout(bag(spoil=spoiled(DEPTH, nowhere))) as rollout:
+        assert all((r.depth_logged is None) == (r.camera == 'front') for r in rollout.frames)
+        assert any('note: front: depth has no frame_id' in reason for reason in rollout.problems)
+
+
+def test_depth_of_another_shape_is_told_apart_from_depth_of_another_size(bag):
+    def thinned(count, message):
+        rows = message.data.reshape(message.height, message.step)
+        if count % 2:
+            message.data = np.ascontiguousarray(rows[::2]).ravel()
+        else:
+            message.data = np.ascontiguousarray(rows[::2].view('<f4')[:, ::2]).view('u1').ravel()
+            message.width, message.step = message.width // 2, message.step // 2
+        message.height //= 2
+        return message
+    with read_rollout(bag(spoil=spoiled(DEPTH, thinned))) as rollout:
+        front = [record for record in rollout.frames if record.camera == 'front']
+        assert rollout.load(front[0]).depth.shape == (24, 32)
+        with pytest.raises(FrameError, match='front: depth image has another shape.*32x12.*32x24'):
+            rollout.load(front[1])
+
+
+@pytest.mark.parametrize('base,rectified', [
+    ('image_raw', False), ('image_rect', True), ('color/rect/image', True)])
+def test_the_topic_says_whether_k_or_p_describes_the_pictures(tmp_path, world, base, rectified):
+    def with_p(topic, logged, message):
+        if topic.endswith('camera_info'):
+            message.p = message.p * np.array([0.8, 1, 1, 1] * 2 + [1] * 4)
+        return message
+    settings = replace(SETTINGS, distortion=(-0.1, 0.01, 0.0, 0.0, 0.0), spoil=with_p)
+    write = Recorder.write
+    cameras = {'front': CameraTopics(f'/ipt/front/{base}', '/ipt/front/camera_info')}
+
+    def moved(recorder, topic, logged, message):
+        write(recorder, topic.replace(FRONT, cameras['front'].image), logged, message)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Recorder, 'write', moved)
+        path = record(tmp_path / 'bag', world, WAY, settings)
+    with read_rollout(path, ReadOptions(cameras)) as rollout:
+        frame = rollout.load(rollout.frames[0])
+        sent = world.render(CAMERAS[0], WAY((frame.record.stamp - SETTINGS.start) / SECOND)).rgb
+        assert np.array_equal(frame.rgb, sent) == rectified
+        assert (frame.intrinsics.fx == 0.8 * CAMERAS[0].intrinsics.fx) == rectified
+
+
+def test_a_mosaic_that_was_compressed_is_read_in_colour(bag, world):
+    def packed(count, message):
+        rgb = cv2.imdecode(message.data, cv2.IMREAD_COLOR)[..., ::-1]
+        mosaic = rgb[..., 1].copy()
+        mosaic[::2, ::2], mosaic[1::2, 1::2] = rgb[::2, ::2, 0], rgb[1::2, 1::2, 2]
+        message.data = cv2.imencode('.png', mosaic)[1].ravel()
+        message.format = 'bayer_rggb8; png compressed '
+        return message
+    with read_rollout(bag(
+            encoding='png', spoil=spoiled(f'{FRONT}/compressed', packed))) as rollout:
+        record_ = next(r for r in rollout.frames if r.camera == 'front')
+        truth = world.render(CAMERAS[0], WAY((record_.stamp - SETTINGS.start) / SECOND)).rgb
+        off = np.abs(rollout.load(record_).rgb.astype(int) - truth)
+        assert np.median(off) < 3 < np.median(np.abs(truth - truth.mean(2, keepdims=True)))
+
+
+@pytest.mark.parametrize('field,value', [
+    ('k', np.zeros(9)), ('binning_x', 2), ('k', np.full(9, np.nan)), ('p', np.full(12, np.inf)),
+    ('d', np.full(5, np.nan))])
 def test_calibrations_that_cannot_be_used_are_refused(bag, field, value):
     def change(topic, logged, message):
         if topic == '/ipt/front/camera_info':
@@ -323,6 +391,19 @@ def test_calibrations_that_cannot_be_used_are_refused(bag, field, value):
     with read_rollout(bag(spoil=change)) as rollout:
         assert {r.camera for r in rollout.frames} == {'left'}
         assert rollout.problems['front: camera_info cannot be used'] == NUMBER // 2
+
+
+def test_a_region_of_interest_of_the_whole_picture_cuts_nothing(bag):
+    def change(topic, logged, message):
+        if topic == '/ipt/front/camera_info':
+            message.roi.width, message.roi.height = message.width, message.height
+            message.binning_x = message.binning_y = 1
+        if topic == '/ipt/left/camera_info':
+            message.roi.x_offset = 8
+        return message
+    with read_rollout(bag(spoil=change)) as rollout:
+        assert {r.camera for r in rollout.frames} == {'front'}
+        assert rollout.problems['left: camera_info cannot be used'] == NUMBER // 2
 
 
 def test_transforms_that_are_not_finite_are_counted(bag):
