@@ -24,7 +24,8 @@ from launch_ros.events.lifecycle import ChangeState
 from lifecycle_msgs.msg import Transition
 
 # What the imagination node subscribes to below the name of each camera.
-CAMERA_TOPICS = ('image_raw', 'image_raw/compressed', 'camera_info', 'depth/image_raw')
+CAMERA_TOPICS = ('image_raw', 'image_raw/compressed', 'camera_info', 'depth/image_raw',
+                 'depth/image_raw/compressedDepth')
 
 
 def generate_launch_description():

@@ -207,7 +207,7 @@ def test_camera_topics_become_remappings_of_every_topic_of_the_camera(launch_fil
         started(module, camera_topics='front:=/zed/left  left:=/cam/'), 'LifecycleNode')[0]
     remappings = dict(node.options['remappings'])
 
-    assert len(remappings) == 8
+    assert len(remappings) == 10
     assert remappings['front/image_raw'] == '/zed/left/image_raw'
     assert remappings['front/image_raw/compressed'] == '/zed/left/image_raw/compressed'
     assert remappings['left/camera_info'] == '/cam/camera_info'

@@ -62,13 +62,15 @@ class Plan:
     cameras: their names, () for all. on_map: the view from above instead. check(longest question
     in bytes): raise for what is wrong with the request whatever the cameras see. make(base_from):
     return the request, with positions in the base frame of an observation. Both raise
-    ImaginationError, make TransformError, too. target, path: what a question is about, as asked.
+    ImaginationError, make TransformError, too. marks: whether a target is marked, which depth may
+    show to be hidden. target, path: what a question is about, as asked.
     """
 
     cameras: Sequence[str]
     check: Callable[[int], None]
     make: Callable[[BaseFrom], Request]
     on_map: bool = False
+    marks: bool = False
     target: PointStamped = field(default_factory=PointStamped)
     path: Path = field(default_factory=Path)
 
@@ -99,7 +101,7 @@ def ask_plan(message: Ask.Request | Imagine.Goal) -> Plan:
             return replace(asked, path=points[:, :2].tolist())
         return asked
 
-    return Plan(asked.cameras, check, make, walked, message.target, message.path)
+    return Plan(asked.cameras, check, make, walked, marked, message.target, message.path)
 
 
 def view_plan(target: PoseStamped, camera: str, seed: int) -> Plan:
@@ -117,7 +119,8 @@ def view_plan(target: PoseStamped, camera: str, seed: int) -> Plan:
         return ViewRequest(
             (pose.x, pose.y, float(matrix[2, 3])), pose.yaw, camera, seed_of(seed))
 
-    return Plan((camera,) if camera else (), lambda longest: pose_matrix(target), make)
+    return Plan(
+        (camera,) if camera else (), lambda longest: pose_matrix(target), make, marks=True)
 
 
 def bev_plan(centre: PointStamped, size: float, resolution: float, seed: int,
@@ -161,6 +164,15 @@ def pose_matrix(target: PoseStamped) -> np.ndarray:
             f'the quaternion {turn.tolist()} (x, y, z, w) of the target pose {problem}; a pose '
             'that faces yaw has z = sin(yaw / 2), w = cos(yaw / 2)'))
     return compose(matrix_from_quaternion(turn), position)
+
+
+def note_of(plan: Plan, result: Result, observation: Observation) -> str:
+    """Return the remarks on a result: the model's, and what could not be looked at."""
+    unseen = [f"camera '{frame.name}': {frame.no_depth}" for frame in observation.frames
+              if plan.marks and frame.no_depth and frame.name in result.cameras]
+    if unseen:
+        unseen.insert(0, 'whether something hides the target was not checked')
+    return '; '.join(filter(None, (result.note, ': '.join(unseen))))
 
 
 def phases(seconds: Mapping[str, float]) -> list[Phase]:

@@ -24,6 +24,7 @@ from ipt_ros.imagination import Code, Imagination, ImaginationError, Progress, R
 from ipt_ros.nodes.imagination_messages import (
     ask_plan,
     bev_plan,
+    note_of,
     phases,
     Plan,
     Replies,
@@ -420,7 +421,8 @@ class ImaginationNode(SteadyLifecycleNode):
             return self._failed(error, seconds)
         self._served += 1
         self._last = seconds
-        return Outcome(ErrorCode.NONE, result.note, seconds, replies)
+        note = note_of(plan, result, seen.observation)
+        return Outcome(ErrorCode.NONE, note, seconds, replies)
 
     async def _work(self, plan: Plan, handle: ServerGoalHandle | None,
                     seconds: dict[str, float]) -> tuple[Result, Seen, str]:
@@ -592,7 +594,9 @@ class ImaginationNode(SteadyLifecycleNode):
             problems.append(f"no fresh frames of {', '.join(silent)}")
         if problems:
             return status(WARN, '; '.join(problems), values)
-        return status(OK, 'all cameras deliver', values)
+        blind = self._cameras.without_depth
+        return status(OK, 'all cameras deliver' + (
+            f"; no depth image of {', '.join(blind)}" if blind else ''), values)
 
 
 def _code_of(error: Exception) -> int:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from ipt_ros.imagination import MODES, Options
 from ipt_ros.ros import qos
-from ipt_ros.ros.cameras import CameraSettings
+from ipt_ros.ros.cameras import CameraSettings, PICTURES
 from ipt_ros.ros.parameters import parameter, ParameterError
 from rclpy.exceptions import InvalidTopicNameException
 from rclpy.validate_topic_name import validate_topic_name
@@ -30,6 +30,9 @@ class Settings:
     image_transport: str = parameter(
         'raw', 'Topic of the images: image_raw or image_raw/compressed.',
         choices=('raw', 'compressed'))
+    pictures: str = parameter(
+        'auto', 'Whether the images are raw or rectified; auto: by their topic and camera_info.',
+        choices=PICTURES)
     reliability: str = parameter(
         'best_effort', 'QoS of the camera subscriptions.', choices=qos.RELIABILITIES)
     use_depth: bool = parameter(True, 'Listen to depth images: tells whether a target is hidden.')
@@ -111,9 +114,9 @@ class Settings:
                     "digits, '_' and '/', and remap '<name>/image_raw' to what the driver "
                     'publishes') from error
         return CameraSettings(
-            names=self.cameras, transport=self.image_transport, reliability=self.reliability,
-            depth=self.use_depth, slop=self.slop, max_age=self.max_age,
-            base_frame=self.base_frame, fixed_frame=self.fixed_frame)
+            names=self.cameras, transport=self.image_transport, pictures=self.pictures,
+            reliability=self.reliability, depth=self.use_depth, slop=self.slop,
+            max_age=self.max_age, base_frame=self.base_frame, fixed_frame=self.fixed_frame)
 
     def options(self) -> Options:
         """Return what the model's door needs."""

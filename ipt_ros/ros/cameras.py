@@ -10,8 +10,11 @@ from ipt_ros.geometry import (
     OrthographicCamera,
     PinholeCamera,
 )
+from ipt_ros.geometry.calibration import Calibration, is_rectified, read_calibration
+from ipt_ros.geometry.distortion import LensError, Rectifier
+from ipt_ros.geometry.registration import check_frames, registered, RegistrationError
 from ipt_ros.ros import qos
-from ipt_ros.ros.images import any_to_rgb, ImageError, to_depth
+from ipt_ros.ros.images import any_to_depth, any_to_rgb, ImageError
 from ipt_ros.ros.sync import FrameSynchronizer, History, reset_after, Stamped
 from ipt_ros.ros.transforms import nanoseconds, TransformBuffer, TransformError
 import numpy as np
@@ -21,6 +24,7 @@ from std_msgs.msg import Header
 
 # Undecoded frames a topic: enough to find matching ones, few enough for several large cameras.
 _KEPT = 10
+PICTURES = ('auto', 'raw', 'rectified')
 
 
 @dataclass(frozen=True)
@@ -28,12 +32,15 @@ class CameraSettings:
     """
     Which cameras to listen to, and when their frames count.
 
-    transport: 'raw' or 'compressed'. slop, max_age: seconds. depth: whether to listen to depth
-    images. base_frame lies on the floor; fixed_frame does not move with the robot.
+    transport: 'raw' or 'compressed'. pictures: one of PICTURES; 'auto' goes by the name of the
+    topic that a camera was remapped to, else by its camera_info. slop, max_age: seconds. depth:
+    whether to listen to depth images. base_frame lies on the floor; fixed_frame does not move with
+    the robot.
     """
 
     names: Sequence[str]
     transport: str = 'raw'
+    pictures: str = 'auto'
     reliability: str = 'best_effort'
     depth: bool = True
     slop: float = 0.05
@@ -45,10 +52,12 @@ class CameraSettings:
 @dataclass(frozen=True)
 class CameraFrame:
     """
-    One frame, decoded.
+    One frame, decoded, as an ideal pinhole camera would have taken it.
 
-    rgb: uint8 (H, W, 3). depth: float32 metres, 0 = not measured. camera and base_from_optical
-    are None where they are not known; problem then says why.
+    rgb: uint8 (H, W, 3). depth: float32 (H, W) metres of the same pixels, 0 = not measured; None
+    where there is none. camera and base_from_optical are None where they are not known; problem
+    then says why, and without a camera the picture is as it came. no_depth: why there is no depth
+    though it is asked for, or ''.
     """
 
     name: str
@@ -58,6 +67,7 @@ class CameraFrame:
     camera: PinholeCamera | OrthographicCamera | None
     base_from_optical: np.ndarray | None
     problem: str
+    no_depth: str = ''
 
 
 @dataclass(frozen=True)
@@ -69,9 +79,11 @@ class Observation:
 
 
 def pinhole(info: CameraInfo) -> PinholeCamera:
-    """Return the camera model of a camera_info message; raise ValueError where it has none."""
-    k = info.k
-    return PinholeCamera(info.width, info.height, k[0], k[4], k[2], k[5])
+    """Return the K of a camera_info message; raise LensError where it has none."""
+    calibration = read_calibration(info)
+    if calibration.camera is None:
+        raise LensError(f'camera_info cannot be used: {calibration.problem}')
+    return calibration.camera
 
 
 class Cameras:
@@ -84,8 +96,11 @@ class Cameras:
         self._transforms = transforms
         self._colour = FrameSynchronizer(
             settings.names, round(settings.slop * 1e9), round(settings.max_age * 1e9), _KEPT)
-        self._depth = {name: History(_KEPT) for name in settings.names}
+        # A plain image is taken rather than a compressed one of the same moment.
+        self._depth = {name: {kind: History(_KEPT) for kind in (Image, CompressedImage)}
+                       for name in settings.names}
         self._info: dict[str, CameraInfo] = {}
+        self._lenses: dict[str, tuple[Calibration, bool, Rectifier]] = {}  # the latest of each
         self._received = dict.fromkeys(settings.names, 0)
         self._warned: set[str] = set()
         self._subscriptions = []
@@ -98,12 +113,14 @@ class Cameras:
     def start(self) -> None:
         """Subscribe."""
         colour = CompressedImage if self._settings.transport == 'compressed' else Image
-        ending = '/compressed' if self._settings.transport == 'compressed' else ''
         for name in self.names:
-            self._subscribe(colour, f'{name}/image_raw{ending}', name, self._on_colour)
+            self._subscribe(colour, self._colour_topic(name), name, self._on_colour)
             self._subscribe(CameraInfo, f'{name}/camera_info', name, self._on_info)
             if self._settings.depth:
                 self._subscribe(Image, f'{name}/depth/image_raw', name, self._on_depth)
+                if colour is CompressedImage:
+                    self._subscribe(CompressedImage, f'{name}/depth/image_raw/compressedDepth',
+                                    name, self._on_depth)
 
     def stop(self) -> None:
         """Unsubscribe and forget all frames."""
@@ -115,8 +132,9 @@ class Cameras:
     def forget(self) -> None:
         """Forget all frames."""
         self._colour.clear()
-        for history in self._depth.values():
-            history.clear()
+        for histories in self._depth.values():
+            for history in histories.values():
+                history.clear()
 
     def ages(self) -> dict[str, float | None]:
         """Return how old (s) each camera's newest frame is, None before its first."""
@@ -133,6 +151,12 @@ class Cameras:
     def received(self) -> dict[str, int]:
         """How many colour frames each camera has delivered since the node was configured."""
         return dict(self._received)
+
+    @property
+    def without_depth(self) -> list[str]:
+        """Cameras of which no depth image has come though depth is asked for."""
+        return [name for name, histories in self._depth.items() if self._settings.depth
+                and all(history.newest is None for history in histories.values())]
 
     def observe(self, names: Sequence[str] = ()) -> Observation:
         """
@@ -178,8 +202,8 @@ class Cameras:
         self._colour.add(name, self._stamp(name, message), message,
                          self._node.get_clock().now().nanoseconds)
 
-    def _on_depth(self, name: str, message: Image) -> None:
-        self._depth[name].add(
+    def _on_depth(self, name: str, message: Image | CompressedImage) -> None:
+        self._depth[name][type(message)].add(
             self._stamp(name, message), message,
             reset_after(round(1e9 * self._settings.max_age)))
 
@@ -212,39 +236,73 @@ class Cameras:
             rgb = any_to_rgb(message)
         except ImageError as error:
             raise ImageError(f"camera '{name}': {error}") from error
-        camera, problem = self._camera(name, rgb)
-        pose = None
+        pose, lens, problem = None, None, ''
+        try:
+            lens = self._lens(name)
+            rgb = lens.picture(rgb)
+        except LensError as error:
+            lens, problem = None, str(error)
         try:
             pose = self.base_from(message.header.frame_id, item.stamp, stamp)
         except TransformError as error:
             problem = '; '.join(filter(None, (problem, str(error))))
         if pose is not None and (fault := self._optical_problem(name, message, pose)):
             pose, problem = None, '; '.join(filter(None, (problem, fault)))
-        return CameraFrame(name, message.header, rgb, self._depth_of(name, item.stamp), camera,
-                           pose, problem)
+        depth, no_depth = self._depth_of(name, item, lens)
+        return CameraFrame(name, message.header, rgb, depth, lens and lens.camera, pose, problem,
+                           no_depth)
 
-    def _camera(self, name: str, rgb: np.ndarray) -> tuple[PinholeCamera | None, str]:
+    def _lens(self, name: str) -> Rectifier:
+        """Return what makes a camera's pictures those of a pinhole camera. Raises LensError."""
         info = self._info.get(name)
         if info is None:
-            return None, f"nothing came on '{name}/camera_info'"
-        if (info.height, info.width) != rgb.shape[:2]:
-            return None, (f'camera_info is for {info.width}x{info.height} pixels, the image has '
-                          f'{rgb.shape[1]}x{rgb.shape[0]}')
-        if any(info.d):
-            self._warn_once(f"camera '{name}' has lens distortion, which is not modelled: feed "
-                            'rectified images to place targets exactly')
-        try:
-            return pinhole(info), ''
-        except ValueError as error:
-            return None, f'camera_info is not calibrated: {error}'
+            raise LensError(f"nothing came on '{name}/camera_info'")
+        calibration = read_calibration(info)
+        rectified = self._is_rectified(name, calibration)
+        known = self._lenses.get(name)
+        if known is None or known[:2] != (calibration, rectified):
+            known = (calibration, rectified, calibration.rectifier(rectified))
+            self._lenses[name] = known
+        return known[2]
 
-    def _depth_of(self, name: str, stamp: int) -> np.ndarray | None:
-        """Return the depth image of that time; a broken one is as good as none."""
-        item = self._depth[name].nearest(stamp, round(self._settings.slop * 1e9))
-        if item is None:
-            return None
-        try:
-            return to_depth(item.message)
-        except ImageError as error:
-            self._warn_once(f"camera '{name}', depth: {error}")
-            return None
+    def _is_rectified(self, name: str, calibration: Calibration) -> bool:
+        """Return whether the distortion of the lens is out of a camera's pictures already."""
+        if self._settings.pictures != 'auto':
+            return self._settings.pictures == 'rectified'
+        topic = self._colour_topic(name)
+        driver = self._node.resolve_topic_name(topic)
+        if driver != self._node.resolve_topic_name(topic, only_expand=True):
+            return is_rectified(driver)
+        # Under this node's own name there may be anything.
+        if calibration.looks_rectified:
+            self._warn_once(
+                f"camera '{name}': its camera_info has lens distortion and a P that differs from "
+                "K, so its pictures are taken to be rectified (P); set the parameter 'pictures' "
+                "to 'raw' if they are not, or to 'rectified'")
+        return calibration.looks_rectified
+
+    def _depth_of(self, name: str, picture: Stamped,
+                  lens: Rectifier | None) -> tuple[np.ndarray | None, str]:
+        """Return the depth image of a picture's time and pixels; else None, and why."""
+        if lens is None or not self._settings.depth:
+            return None, ''
+        slop = round(self._settings.slop * 1e9)
+        near = [history.nearest(picture.stamp, slop) for history in self._depth[name].values()]
+        item = next(filter(None, near), None)
+        if name in self.without_depth:
+            problem = (f"nothing came on '{name}/depth/image_raw'; if there is none, set the "
+                       "parameter 'use_depth' to false")
+        elif item is None:
+            return None, 'no depth image came near the time of the picture'
+        else:
+            try:
+                check_frames(item.message.header.frame_id, picture.message.header.frame_id)
+                return registered(any_to_depth(item.message), lens), ''
+            except (ImageError, RegistrationError) as error:
+                problem = str(error)
+        self._warn_once(f"camera '{name}' is used without depth: {problem}")
+        return None, problem
+
+    def _colour_topic(self, name: str) -> str:
+        ending = '/compressed' if self._settings.transport == 'compressed' else ''
+        return f'{name}/image_raw{ending}'

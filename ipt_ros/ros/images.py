@@ -11,13 +11,14 @@ from functools import cache
 from typing import Any
 
 from ipt_ros import pixels
-from ipt_ros.pixels import decompress_rgb, ImageError, to_depth
+from ipt_ros.pixels import decompress_depth, decompress_rgb, ImageError, to_depth
 import numpy as np
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Header
 
 __all__ = [
     'ImageError',
+    'any_to_depth',
     'any_to_rgb',
     'decompress_rgb',
     'from_depth',
@@ -64,6 +65,11 @@ def to_rgb(message: Image) -> np.ndarray:
 def any_to_rgb(message: Image | CompressedImage) -> np.ndarray:
     """Return the uint8 (H, W, 3) RGB picture of a plain or a compressed message."""
     return decompress_rgb(message) if isinstance(message, CompressedImage) else to_rgb(message)
+
+
+def any_to_depth(message: Image | CompressedImage) -> np.ndarray:
+    """Return the float32 (H, W) metres of a plain or a compressed depth image, 0 = none."""
+    return decompress_depth(message) if isinstance(message, CompressedImage) else to_depth(message)
 
 
 def _message(

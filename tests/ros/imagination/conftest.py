@@ -71,6 +71,8 @@ class Camera:
     age: float = 0.0  # seconds by which its stamps are old
     frame: str = 'optical_frame'  # of its images, or 'link': that of its body
     changes: dict = field(default_factory=dict)  # fields of the image message to spoil
+    info: dict = field(default_factory=dict)  # fields of its camera_info to spoil
+    depth_frame: str = ''  # of its depth images; '': that of the images
 
 
 class Bench:
@@ -199,8 +201,13 @@ class Bench:
                 stamp=(now - Duration(seconds=camera.age)).to_msg(),
                 frame_id=f'{name}_{camera.frame}')
             colour, info, depth = self._outputs[name]
-            info.publish(camera_info(CAMERA, header))
-            depth.publish(from_depth(np.full((SIZE, SIZE), camera.depth, np.float32), header))
+            said = camera_info(CAMERA, header)
+            for key, value in camera.info.items():
+                setattr(said, key, value)
+            info.publish(said)
+            depth.publish(from_depth(
+                np.full((SIZE, SIZE), camera.depth, np.float32),
+                Header(stamp=header.stamp, frame_id=camera.depth_frame or header.frame_id)))
             message = from_rgb(self.pictures[name], header)
             for key, value in camera.changes.items():
                 setattr(message, key, array('B', value) if key == 'data' else value)

@@ -8,6 +8,7 @@ from ipt_interfaces.action import Imagine
 from ipt_interfaces.msg import ErrorCode
 from lifecycle_msgs.msg import Transition
 import pytest
+from sensor_msgs.msg import RegionOfInterest
 
 pytestmark = pytest.mark.ros
 
@@ -138,6 +139,23 @@ def test_broken_images(active, changes, word):
     assert active.ask(cameras=['front'], mode='answer').success
 
 
+@pytest.mark.parametrize('info,word', [
+    ({'k': [math.nan] * 9}, 'not calibrated (NaN or infinity in K'),
+    ({'k': [0.0] * 9}, 'not calibrated (K is not filled in'),
+    ({'p': [math.inf] * 12}, 'not calibrated (NaN or infinity in P'),
+    ({'binning_x': 2, 'binning_y': 2}, 'binned'),
+    ({'roi': RegionOfInterest(x_offset=20, width=64, height=64)}, 'cut'),
+    ({'d': [0.1] * 4, 'distortion_model': 'kannala_brandt4'}, "'kannala_brandt4'"),
+])
+def test_calibrations_that_are_no_use(active, info, word):
+    active.cameras['front'].info = info
+    response = active.ask(PET, target=point(3, 0), cameras=['front'], mode='answer')
+    while response.success:  # until the first of them arrives
+        response = active.ask(PET, target=point(3, 0), cameras=['front'], mode='answer')
+    refused(response, ErrorCode.NO_CAMERA_INFO, "camera 'front'", word)
+    assert active.ask(cameras=['front'], mode='answer').success
+
+
 # Questions
 
 @pytest.mark.parametrize('question', ['', ' \n\t'])
@@ -247,6 +265,19 @@ def test_a_target_behind_a_wall(active):
         response = active.ask(PET, target=point(3, 0), mode='answer')
     refused(response, ErrorCode.TARGET_OCCLUDED, 'hides it')
     refused(active.imagine_view(target=pose(3, 0, 1.57)), ErrorCode.TARGET_OCCLUDED, 'hides it')
+
+
+def test_depth_of_another_camera_hides_no_target_and_the_reply_says_so(active):
+    front = active.cameras['front']
+    front.depth, front.depth_frame = 1.0, 'infrared_optical_frame'
+    response = active.ask(PET, target=point(3, 0), mode='answer')
+    while not response.message:  # until the first picture of the other camera arrives
+        response = active.ask(PET, target=point(3, 0), mode='answer')
+    assert response.success and 'was not checked' in response.message
+    assert "camera 'front'" in response.message and "'infrared_optical_frame'" in response.message
+    view = active.imagine_view(target=pose(3, 0, 1.57))
+    assert view.success and "'infrared_optical_frame'" in view.message
+    assert active.ask(cameras=['front'], mode='answer').message == ''  # no target to be hidden
 
 
 def test_a_target_in_the_air(active):

@@ -10,6 +10,8 @@ from geometry_msgs.msg import PointStamped, PoseStamped
 from ipt_interfaces.action import Imagine
 from ipt_interfaces.msg import Answer, ErrorCode
 from ipt_interfaces.srv import Ask, ImagineBev
+from ipt_ros.geometry import PinholeCamera
+from ipt_ros.geometry.distortion import Rectifier
 from ipt_ros.ros import qos
 from ipt_ros.ros.images import to_rgb
 from ipt_ros.ros.transforms import nanoseconds
@@ -22,6 +24,7 @@ from tf2_msgs.msg import TFMessage
 
 pytestmark = pytest.mark.ros
 
+CAMERA = PinholeCamera.from_hfov(64, 64, np.pi / 2)  # that of the made-up robot
 PET = "I go to the 'X' and turn left 90 degrees. Is the chair then on my left or right?"
 
 
@@ -66,6 +69,19 @@ def names(phases) -> list[str]:
 
 
 # What comes back
+
+def test_the_model_sees_pictures_without_the_distortion_of_the_lens(active):
+    d = [-0.2, 0.05, 0.0, 0.0, 0.0]
+    active.cameras['front'].info = {'d': d}
+    picture = active.pictures['front']
+    expected = Rectifier(CAMERA, 'plumb_bob', d).picture(picture)
+    assert not np.array_equal(expected, picture)
+    for _ in range(200):  # until the first such camera_info arrives
+        response = active.ask(cameras=['front'], mode='answer', return_images=True)
+        if not np.array_equal(to_rgb(response.inputs[0]), picture):
+            break
+    np.testing.assert_array_equal(to_rgb(response.inputs[0]), expected)
+
 
 def test_an_answer_rests_on_evidence(active):
     choices = ['1', '2', '3', '4']
