@@ -207,6 +207,10 @@ class TransformTree:
         parents = {edge.parent for edge in self._edges.values()}
         return tuple(sorted(parents | set(self._edges)))
 
+    def ancestors(self, frame: str) -> list[str]:
+        """Return a frame, its parent, and so on up; raises TransformError for a loop."""
+        return self._ancestors(frame.lstrip('/'))
+
     def static_transforms(self) -> dict[str, tuple[str, np.ndarray, np.ndarray]]:
         """Return (parent, translation, quaternion) of each frame that does not move in it."""
         return {child: (edge.parent, *edge.poses[-1])

@@ -4,7 +4,6 @@
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Iterator
-import math
 import os
 from typing import Any
 
@@ -17,12 +16,14 @@ from ipt_ros.pixels import decompress_depth, decompress_rgb, ImageError, to_dept
 from ipt_training.bags.bag import Bag
 from ipt_training.bags.errors import BagReadError, FrameError
 from ipt_training.bags.frames import Frame, FrameRecord
-from ipt_training.bags.options import ReadOptions
+from ipt_training.bags.moving import is_jump, steps
+from ipt_training.bags.options import FIXED_FRAMES, ReadOptions
+from ipt_training.bags.robots import base_of, other_base
+from ipt_training.bags.sources import choose_sources
 from ipt_training.bags.timeline import Epoch, Sight, Timeline
 from ipt_training.bags.topics import check_cameras, COMPRESSED, find_cameras
 import numpy as np
 
-_FIXED_FRAMES = ('odom', 'map', 'world')
 _NAMELESS = ('bag', 'rosbag', 'rosbag2')
 _KEPT_FRAMES = 12  # decoded; whoever compares frames asks for the same ones again and again
 
@@ -60,17 +61,20 @@ class Rollout:
         self._options = options
         topics = bag.topics
         if options.cameras is None:
-            self.cameras = find_cameras(topics)
+            cameras = find_cameras(topics)
         else:
             check_cameras(options.cameras, topics)
-            self.cameras = dict(options.cameras)
+            cameras = options.cameras
+        sources = choose_sources(topics, cameras, options)
         self._packed = {name for name, kind in topics.items() if kind == COMPRESSED}
         self._rectifiers: dict[tuple[str, Calibration], Rectifier] = {}
         self._decoded: OrderedDict[int, Frame] = OrderedDict()
-        timeline = Timeline(bag, self.cameras, options)
+        timeline = Timeline(bag, sources, options)
         self.problems = timeline.problems
+        self.cameras = {name: camera for name, camera in sources.cameras.items()
+                        if name not in timeline.lost}
         self.fixed_frame = _fixed_frame(timeline, options)
-        self.base_frame = options.base_frame
+        self.base_frame = options.base_frame.lstrip('/')
         self._epochs: list[Epoch] = []  # of each segment
         self._example_of_trouble = ''
         self.frames: list[FrameRecord] = []
@@ -169,6 +173,10 @@ class Rollout:
         """Find the poses of all images of an epoch, and where they stop hanging together."""
         records: list[tuple[FrameRecord, Calibration]] = []
         breaks = _Breaks(epoch.tree, self.fixed_frame, self._options)
+        if len(breaks):
+            self.problems[
+                f"note: '{self.base_frame}' jumped or was faster than max_speed or max_turn_rate; "
+                'what comes after is kept apart'] += len(breaks)
         offset = len(self._epochs)
         for camera, sights in epoch.images.items():
             for sight in sights:
@@ -194,6 +202,9 @@ class Rollout:
             self._make_rectifier(camera, calibration)
         except LensError as error:
             raise FrameError(f'{camera}: lens cannot be used', str(error)) from error
+        other = other_base(epoch.tree, sight.frame, self.base_frame)
+        if other:
+            raise FrameError(f"{camera}: hangs on '{other}', not on '{self.base_frame}'")
         try:
             optical = epoch.tree.lookup(self.fixed_frame, sight.frame, sight.stamp)
             base = epoch.tree.lookup(self.fixed_frame, self.base_frame, sight.stamp)
@@ -266,13 +277,21 @@ class Rollout:
         raise FrameError(f'{camera}: {kind} cannot be read again')
 
     def _why_nothing(self, timeline: Timeline) -> str:
-        counts = ', '.join(f'{reason} ({n})' for reason, n in self.problems.most_common(4))
+        counts = ', '.join(f'{reason} ({n})' for reason, n in sorted(
+            self.problems.most_common(), key=lambda item: item[0].startswith('note:'))[:5])
         frames = sorted({name for epoch in timeline.epochs for name in epoch.tree.frames})
+        like = [name for name in frames if name != self.base_frame
+                and base_of(name) == base_of(self.base_frame)]
+        hint = ''
+        if frames and (like or self.base_frame not in frames):
+            hint = (f' Is the frame of the robot one of {", ".join(like)}?' if like else '') + (
+                ' --base-frame names the frame of the robot, --fixed-frame the one that stands '
+                'still.')
         return (
             f"no frame in '{self.path}' can be used: {counts or 'it holds no images'}. "
             f"{self._example_of_trouble} Poses were looked for from '{self.base_frame}' and the "
             f"cameras to '{self.fixed_frame}'; the bag knows these frames: "
-            f"{', '.join(frames) or 'none (no /tf, no odometry)'}")
+            f"{', '.join(frames) or 'none (no /tf, no odometry)'}.{hint}")
 
 
 class _Breaks:
@@ -287,13 +306,7 @@ class _Breaks:
             moving = []
         for frame in moving:
             stamps, places, turns = tree.samples(frame)
-            seconds = np.diff(stamps) * 1e-9
-            metres = np.linalg.norm(np.diff(places, axis=0), axis=1)
-            alike = np.abs((turns[1:] * turns[:-1]).sum(axis=1))
-            angles = 2 * np.arccos(np.clip(alike, 0, 1))
-            # Very small steps in time must not make jumps out of noise.
-            jumps = (metres > options.max_speed * seconds + 0.02) | (
-                angles > options.max_turn_rate * seconds + math.radians(2))
+            jumps = is_jump(*steps(np.array(stamps), places, turns), options)
             intervals |= {(stamps[k], stamps[k + 1]) for k in np.nonzero(jumps)[0]}
         self._starts = sorted(start for start, _ in intervals)
         self._ends = sorted(end for _, end in intervals)
@@ -308,12 +321,15 @@ class _Breaks:
 
 
 def _fixed_frame(timeline: Timeline, options: ReadOptions) -> str:
+    """Return the frame asked for, else the first usual one, with the prefix of the base frame."""
     if options.fixed_frame:
-        return options.fixed_frame
-    for name in _FIXED_FRAMES:
-        if any(name in epoch.tree.frames for epoch in timeline.epochs):
+        return options.fixed_frame.lstrip('/')
+    prefix = options.base_frame.lstrip('/').rpartition('/')[0]
+    names = [f'{prefix}/{name}' for name in FIXED_FRAMES if prefix] + list(FIXED_FRAMES)
+    for name in names:
+        if any(epoch.tree.has(name) for epoch in timeline.epochs):
             return name
-    return _FIXED_FRAMES[0]
+    return FIXED_FRAMES[0]
 
 
 def _rectified(apply, pixels: np.ndarray, what: str) -> np.ndarray:

@@ -7,7 +7,6 @@ What moves and when, how cameras are calibrated, and which images there are.
 
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 import json
 import math
@@ -16,11 +15,12 @@ from typing import Any
 from ipt_ros.geometry.calibration import Calibration, read_calibration
 from ipt_ros.geometry.transform_tree import transform_problem, TransformTree
 from ipt_training.bags.bag import Bag
-from ipt_training.bags.options import CameraTopics, ReadOptions
-from ipt_training.bags.topics import ODOMETRY, STRING, TF
+from ipt_training.bags.moving import MovingPoses
+from ipt_training.bags.odometry import choose_odometry, OdometryPoses
+from ipt_training.bags.options import ReadOptions
+from ipt_training.bags.sources import Sources
 import numpy as np
 
-TRUTH = 'ground_truth/scene'
 _SET_BACK = 2_000_000_000  # ns; less is messages that overtook each other
 
 
@@ -48,6 +48,7 @@ class Epoch:
     images: dict[str, list[Sight]] = field(default_factory=dict)
     depths: dict[str, list[Sight]] = field(default_factory=dict)
     truth: dict[str, Any] | None = None
+    moving: MovingPoses = field(default_factory=MovingPoses)  # until all is read
 
     def calibration(self, camera: str, logged: int) -> Calibration | None:
         """Return what was known of a camera at a log time, or the first thing to become known."""
@@ -60,27 +61,32 @@ class Epoch:
 class Timeline:
     """Reads a bag once and keeps what is needed to find and place its frames."""
 
-    def __init__(self, bag: Bag, cameras: Mapping[str, CameraTopics], options: ReadOptions):
-        """Read. What had to be left out is counted in `problems`."""
-        self.problems: Counter[str] = Counter()
+    def __init__(self, bag: Bag, sources: Sources, options: ReadOptions):
+        """
+        Read. What had to be left out is counted in `problems`.
+
+        Raises BagReadError where the cameras are plainly of several robots.
+        """
+        self.problems: Counter[str] = Counter(sources.problems)
         self._options = options
-        self._newest: dict[str, tuple[Epoch, int]] = {}  # by source: its latest stamp, and when
-        self._odometry: list[tuple[Epoch, Any]] = []
-        self._placed: set[str] = set()  # frames that transforms place
+        self._newest: dict[Any, tuple[Epoch, int]] = {}  # by source: its latest stamp, and when
+        self._odometry: dict[str, OdometryPoses] = {}  # by topic
+        self.lost: list[str] = []  # cameras of another robot
+        self._static: set[str] = set()  # frames that static transforms place
         self.epochs = [Epoch(bag.start, self._new_tree())]
-        topics = bag.topics
-        uses = {t: self._on_tf for t, kind in topics.items() if kind == TF}
-        uses |= {t: self._on_odometry for t, kind in topics.items() if kind == ODOMETRY}
-        uses |= {t: self._on_truth for t, kind in topics.items()
-                 if kind == STRING and t.endswith(TRUTH)}
-        for name, camera in cameras.items():
+        uses = dict.fromkeys(sources.odometry, self._on_odometry)
+        for topic, handle in ((sources.transforms, self._on_tf), (sources.truth, self._on_truth),
+                              (sources.statics, self._on_static)):
+            if topic:
+                uses[topic] = handle
+        for name, camera in sources.cameras.items():
             uses[camera.info] = self._for_camera(self._on_info, name)
             uses[camera.image] = self._for_camera(self._on_image, name)
             if camera.depth:
                 uses[camera.depth] = self._for_camera(self._on_depth, name)
         for topic, logged, message in bag.messages(tuple(uses)):
             uses[topic](topic, logged, message)
-        self._use_odometry()
+        self._settle(sources)
 
     @property
     def _epoch(self) -> Epoch:
@@ -100,7 +106,7 @@ class Timeline:
         calibrations = {name: known[-1:] for name, known in old.calibrations.items()}
         self.epochs.append(Epoch(logged, tree, calibrations, truth=old.truth))
 
-    def _advance(self, source: str, stamp: int, logged: int) -> None:
+    def _advance(self, source: Any, stamp: int, logged: int) -> None:
         """
         See whether the clock was set back, as by a simulator that starts over.
 
@@ -117,40 +123,63 @@ class Timeline:
         return lambda topic, logged, message: handle(name, logged, message)
 
     def _on_tf(self, topic: str, logged: int, message: Any) -> None:
-        static = topic.endswith('_static')
         for item in message.transforms:
-            parent, child = item.header.frame_id, item.child_frame_id
-            t, q = item.transform.translation, item.transform.rotation
-            translation, rotation = (t.x, t.y, t.z), (q.x, q.y, q.z, q.w)
-            stamp = _nanoseconds(item.header.stamp)
+            parent, child, stamp, *pose = _transform(item)
+            if why := transform_problem(parent, child, *pose):
+                self.problems[f'{topic}: a transform {why}'] += 1
+                continue
+            self._advance((parent, child), stamp, logged)
+            self._epoch.moving.add(topic, parent, child, stamp, *pose)
+
+    def _on_static(self, topic: str, logged: int, message: Any) -> None:
+        for item in message.transforms:
+            parent, child, stamp, translation, rotation = _transform(item)
             if why := transform_problem(parent, child, translation, rotation):
                 self.problems[f'{topic}: a transform {why}'] += 1
                 continue
-            if static:
-                known = self._epoch.tree.static_transforms().get(child.lstrip('/'))
-                turn = np.array(rotation) / np.linalg.norm(rotation)
-                if known and not (np.allclose(known[1], translation, atol=1e-6)
-                                  and np.isclose(abs(known[2] @ turn), 1, atol=1e-9)):
-                    self._begin(logged, 'a static transform changed')
-            else:
-                self._advance(child, stamp, logged)
-            self._placed.add(child.lstrip('/'))
-            self._epoch.tree.add(parent, child, stamp, translation, rotation, static)
+            known = self._epoch.tree.static_transforms().get(child.lstrip('/'))
+            if known and known[0] != parent.lstrip('/'):
+                self.problems[f"{topic}: '{child}' hangs on '{known[0]}' and on '{parent}' by "
+                              'turns; the newest is used'] += 1
+            turn = np.array(rotation) / np.linalg.norm(rotation)
+            if known and not (np.allclose(known[1], translation, atol=1e-6)
+                              and np.isclose(abs(known[2] @ turn), 1, atol=1e-9)):
+                self._begin(logged, 'a static transform changed')
+            self._static.add(child.lstrip('/'))
+            self._epoch.tree.add(parent, child, stamp, translation, rotation, True)
 
     def _on_odometry(self, topic: str, logged: int, message: Any) -> None:
-        self._advance(topic, _nanoseconds(message.header.stamp), logged)
-        self._odometry.append((self._epoch, message))
+        parent, child = message.header.frame_id, message.child_frame_id
+        stamp = _nanoseconds(message.header.stamp)
+        p, q = message.pose.pose.position, message.pose.pose.orientation
+        pose = (p.x, p.y, p.z), (q.x, q.y, q.z, q.w)
+        if why := transform_problem(parent, child, *pose):
+            self.problems[f'{topic}: a pose {why}'] += 1
+            return
+        self._advance(topic, stamp, logged)
+        self._odometry.setdefault(topic, OdometryPoses()).add(
+            self._epoch, parent, child, stamp, *pose)
 
-    def _use_odometry(self) -> None:
-        """Take poses from odometry for frames that no transform places."""
-        for epoch, message in self._odometry:
-            if message.child_frame_id.lstrip('/') in self._placed:
-                continue
-            p, q = message.pose.pose.position, message.pose.pose.orientation
-            pose = (message.header.frame_id, message.child_frame_id,
-                    _nanoseconds(message.header.stamp), (p.x, p.y, p.z), (q.x, q.y, q.z, q.w))
-            if not epoch.tree.add(*pose):
-                self.problems[f'odometry: a pose {transform_problem(*pose[:2], *pose[3:])}'] += 1
+    def _settle(self, sources: Sources) -> None:
+        """Place what moves: by transforms, and by one odometry where no transform does."""
+        placed = set(self._static)
+        for epoch in self.epochs:
+            placed |= set(epoch.moving.settle(epoch.tree, self._options, self.problems))
+        chosen, self.lost = choose_odometry(
+            self._odometry, placed, [epoch.tree for epoch in self.epochs], sources.cameras,
+            self._options, self.problems)
+        for epoch in self.epochs:
+            for name in self.lost:
+                epoch.images.pop(name, None)
+            epoch.moving = MovingPoses()
+        if chosen:
+            for epoch, row in self._odometry[chosen].rows:
+                if row[1].lstrip('/') not in placed:
+                    epoch.moving.add(chosen, *row)
+            for epoch in self.epochs:
+                list(epoch.moving.settle(epoch.tree, self._options, self.problems))
+                epoch.moving = MovingPoses()
+        self._odometry.clear()
 
     def _on_truth(self, topic: str, logged: int, message: Any) -> None:
         try:
@@ -189,6 +218,13 @@ class Timeline:
             self.problems[f'{camera}: {kind} {again}'] += 1
             return
         sights.append(Sight(stamp, logged, message.header.frame_id.lstrip('/')))
+
+
+def _transform(item: Any) -> tuple[str, str, int, tuple[float, ...], tuple[float, ...]]:
+    """Return parent, child, stamp (ns), translation and rotation (x, y, z, w)."""
+    t, q = item.transform.translation, item.transform.rotation
+    return (item.header.frame_id, item.child_frame_id, _nanoseconds(item.header.stamp),
+            (t.x, t.y, t.z), (q.x, q.y, q.z, q.w))
 
 
 def _nanoseconds(stamp: Any) -> int:

@@ -52,7 +52,11 @@ def drive(waypoints: Sequence[tuple[float, float]], speed: float = 0.8, turn: fl
 
 @dataclass(frozen=True)
 class Settings:
-    """How to record. `spoil` may change, drop (None) or keep each message before it is written."""
+    """
+    How to record. `spoil` may change, drop (None) or keep each message before it is written.
+
+    `rename` returns the topic on which a message is written.
+    """
 
     cameras: tuple[CameraSpec, ...] = surround_cameras(64)
     encoding: str = 'rgb8'  # or bgr8, mono8, jpeg, png
@@ -64,6 +68,7 @@ class Settings:
     spoil: Callable[[str, int, Any], Any] = lambda topic, logged, message: message
     distortion: tuple[float, ...] = (0.0,) * 5
     with_tf: bool = True
+    rename: Callable[[str], str] = str
 
 
 class Recorder:
@@ -80,6 +85,7 @@ class Recorder:
         if message is None:
             return
         kind = message.__msgtype__
+        topic = self.settings.rename(topic)
         if topic not in self.connections:
             self.connections[topic] = self.writer.add_connection(topic, kind, typestore=STORE)
         self.writer.write(self.connections[topic], logged, STORE.serialize_cdr(message, kind))

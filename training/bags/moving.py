@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""
+Samples of what moves, until all have been read and it is known which of them hold.
+
+A frame has one pose at a time. Where a bag says otherwise, as where two nodes publish the same
+transform, taking both in turn would make the robot jump to and fro; so one of them is left out, or
+both where nothing tells them apart, and that is said.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+import math
+
+from ipt_ros.geometry.transform_tree import TransformTree
+from ipt_training.bags.options import FIXED_FRAMES, ReadOptions
+import numpy as np
+
+Vector = tuple[float, ...]
+# No robot leaves the line between the samples before and after by so much so quickly; the noise of
+# localisation, and each of its corrections, may do so now and then.
+_METRES, _RADIANS = 0.1, math.radians(6)
+_METRES_S2, _RADIANS_S2 = 30.0, 100.0
+_FEW, _SHARE = 5, 0.1  # samples that may be out of line
+
+
+@dataclass
+class _Samples:
+    """All samples of one frame in one parent, in the order in which they were logged."""
+
+    topic: str
+    rows: list[tuple[int, Vector, Vector]] = field(default_factory=list)
+
+
+class MovingPoses:
+    """What one epoch says of frames that move: samples by child, parent."""
+
+    def __init__(self) -> None:
+        """Start without any."""
+        self._children: dict[str, dict[str, _Samples]] = {}
+
+    def add(self, topic: str, parent: str, child: str, stamp: int, translation: Vector,
+            rotation: Vector) -> None:
+        """Take note of a sample: ns, metres, (x, y, z, w)."""
+        parents = self._children.setdefault(child.lstrip('/'), {})
+        samples = parents.setdefault(parent.lstrip('/'), _Samples(topic))
+        samples.rows.append((stamp, translation, rotation))
+
+    def settle(
+        self, tree: TransformTree, options: ReadOptions, problems: Counter[str],
+    ) -> Iterator[str]:
+        """Add what holds to a tree, count what does not; yield the frames that are placed."""
+        fixed = tree.static_transforms()
+        for child, parents in self._children.items():
+            kept = {}
+            for parent, samples in parents.items():
+                rows = _without_contradictions(samples, child, parent, options, problems)
+                if rows:
+                    kept[parent] = rows
+            if not kept:
+                continue
+            best = max(kept, key=lambda name: (*rank_of_parent(name, options), len(kept[name])))
+            for parent in kept.keys() - {best}:
+                problems[
+                    f"{parents[parent].topic}: '{child}' hangs on '{parent}' here and on "
+                    f"'{best}' there; only '{best}' is used"] += len(kept[parent])
+            if child in fixed and fixed[child][0] != best:
+                problems[
+                    f"{parents[best].topic}: '{child}' moves in '{best}', but stands still in "
+                    f"'{fixed[child][0]}'; only '{best}' is used"] += 1
+            placed = False
+            for row in kept[best]:
+                added = tree.add(best, child, *row)
+                placed = placed or added
+                if not added:
+                    problems[f'{parents[best].topic}: a transform is not finite or has no '
+                             'frames'] += 1
+            if placed:
+                yield child
+
+
+def rank_of_parent(name: str, options: ReadOptions) -> tuple[bool, int]:
+    """Return what makes a frame the one to hang on: the greater, the better."""
+    last = name.rpartition('/')[2]
+    order = FIXED_FRAMES.index(last) if last in FIXED_FRAMES else len(FIXED_FRAMES)
+    return name == options.fixed_frame.lstrip('/'), -order
+
+
+def is_jump(seconds: np.ndarray, metres: np.ndarray, radians: np.ndarray,
+            options: ReadOptions) -> np.ndarray:
+    """Tell which steps are more than a robot can do; very small ones in time are only noise."""
+    return (metres > options.max_speed * seconds + 0.02) | (
+        radians > options.max_turn_rate * seconds + math.radians(2))
+
+
+def steps(
+    stamps: np.ndarray, places: np.ndarray, turns: np.ndarray, apart: int = 1,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return seconds, metres and rad between samples and those some places further on."""
+    alike = np.abs((turns[apart:] * turns[:-apart]).sum(axis=1))
+    return ((stamps[apart:] - stamps[:-apart]) * 1e-9,
+            np.linalg.norm(places[apart:] - places[:-apart], axis=1),
+            2 * np.arccos(np.clip(alike, 0, 1)))
+
+
+def _without_contradictions(
+    samples: _Samples, child: str, parent: str, options: ReadOptions, problems: Counter[str],
+) -> list[tuple[int, Vector, Vector]]:
+    """Return the samples that can be believed; those of two sources by turns cannot."""
+    rows = sorted(samples.rows, key=lambda row: row[0])
+    if len(rows) < 2:
+        return rows
+    stamps = np.array([stamp for stamp, _, _ in rows])
+    places = np.array([place for _, place, _ in rows], np.float64)
+    turns = np.array([turn for _, _, turn in rows], np.float64)
+    with np.errstate(all='ignore'):  # samples that are not finite are counted elsewhere
+        turns /= np.linalg.norm(turns, axis=1, keepdims=True)
+        double = is_jump(*steps(stamps, places, turns), options) & (np.diff(stamps) == 0)
+        number = int(double.sum() + _out_of_line(stamps, places, turns).sum())
+    if number > _FEW and number > _SHARE * len(rows):
+        problems[f"{samples.topic}: '{child}' jumps to and fro in '{parent}' as if two sources "
+                 'told of it; neither is used'] += len(rows)
+        return []
+    twice = set(stamps[1:][double].tolist())
+    if twice:
+        problems[f"{samples.topic}: '{child}' has two poses in '{parent}' at one time"] += len(
+            twice)
+    return [row for row in rows if row[0] not in twice]
+
+
+def _out_of_line(stamps: np.ndarray, places: np.ndarray, turns: np.ndarray) -> np.ndarray:
+    """Tell which samples, but the first and last, are off the line between their neighbours."""
+    seconds, _, radians = steps(stamps, places, turns)
+    before, after = seconds[:-1], seconds[1:]
+    both, _, direct = steps(stamps, places, turns, 2)
+    share = np.where(both > 0, before / both, 0.5)[:, None]
+    off = np.linalg.norm(places[1:-1] - (1 - share) * places[:-2] - share * places[2:], axis=1)
+    detour = (radians[:-1] + radians[1:] - direct) / 2
+    return (off > _METRES + _METRES_S2 * before * after / 2) | (
+        detour > _RADIANS + _RADIANS_S2 * before * after / 2)
