@@ -54,6 +54,21 @@ class Bag:
                 if any(connection.msgcount for connection in connections)}
 
     @property
+    def silent(self) -> dict[str, str]:
+        """The type of each topic that has no messages."""
+        return {name: connections[0].msgtype for name, connections in self._connections.items()
+                if not any(connection.msgcount for connection in connections)}
+
+    def first(self, topic: str) -> Any | None:
+        """Return the first message of a topic that decodes; None for none. Counts no problems."""
+        counted = self.problems
+        self.problems = Counter()
+        try:
+            return next((message for _, _, message in self.messages((topic,))), None)
+        finally:
+            self.problems = counted
+
+    @property
     def start(self) -> int:
         """Log time (ns) of the first message."""
         return self._reader.start_time

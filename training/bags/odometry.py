@@ -56,7 +56,7 @@ def choose_odometry(
         return '', []
     near = _nearest(usable, cameras)
     if options.odometry and options.odometry not in usable:
-        problems[f"note: {options.odometry}: not used, transforms say where the robot is"] += 1
+        problems[f'note: {options.odometry}: not used, transforms say where the robot is'] += 1
         return '', []
     if options.odometry:
         chosen = options.odometry

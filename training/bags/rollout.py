@@ -2,7 +2,7 @@
 """What a robot saw and where it was, out of one recording, frame by frame on demand."""
 
 from bisect import bisect_left, bisect_right
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 import os
 from typing import Any
@@ -60,8 +60,9 @@ class Rollout:
         self._bag = bag
         self._options = options
         topics = bag.topics
+        passed_over: Counter[str] = Counter()
         if options.cameras is None:
-            cameras = find_cameras(topics)
+            cameras = find_cameras(topics, self._encoding, bag.silent, passed_over)
         else:
             check_cameras(options.cameras, topics)
             cameras = options.cameras
@@ -71,6 +72,7 @@ class Rollout:
         self._decoded: OrderedDict[int, Frame] = OrderedDict()
         timeline = Timeline(bag, sources, options)
         self.problems = timeline.problems
+        self.problems.update(passed_over)
         self.cameras = {name: camera for name, camera in sources.cameras.items()
                         if name not in timeline.lost}
         self.fixed_frame = _fixed_frame(timeline, options)
@@ -258,6 +260,12 @@ class Rollout:
             self._rectifiers[key] = calibration.rectifier(
                 is_rectified(self.cameras[camera].image))
         return self._rectifiers[key]
+
+    def _encoding(self, topic: str) -> str:
+        """Return how the pictures of a topic are encoded, as far as its first message tells."""
+        message = self._bag.first(topic)
+        text = getattr(message, 'encoding', '') or getattr(message, 'format', '')
+        return text.partition(';')[0].strip()
 
     def _pixels(self, topic: str, logged: int, stamp: int, camera: str, depth: bool = False):
         """Find one message again and decode it."""

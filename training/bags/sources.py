@@ -131,7 +131,7 @@ def _robot(
         raise BagReadError(
             f'cameras of several robots in one recording: {told}; choose one robot with --tf')
     problems += [
-        f"{name}: in no namespace with a tf topic, left out; --tf names one for it"
+        f'{name}: in no namespace with a tf topic, left out; --tf names one for it'
         for name in cameras if name not in placed]
     return ({name: cameras[name] for name in placed}, next(iter(placed.values()), ('', '')),
             problems)

@@ -74,18 +74,19 @@ class Timeline:
         self.lost: list[str] = []  # cameras of another robot
         self._static: set[str] = set()  # frames that static transforms place
         self.epochs = [Epoch(bag.start, self._new_tree())]
-        uses = dict.fromkeys(sources.odometry, self._on_odometry)
+        uses: dict[str, list[Any]] = {topic: [self._on_odometry] for topic in sources.odometry}
         for topic, handle in ((sources.transforms, self._on_tf), (sources.truth, self._on_truth),
                               (sources.statics, self._on_static)):
             if topic:
-                uses[topic] = handle
-        for name, camera in sources.cameras.items():
-            uses[camera.info] = self._for_camera(self._on_info, name)
-            uses[camera.image] = self._for_camera(self._on_image, name)
-            if camera.depth:
-                uses[camera.depth] = self._for_camera(self._on_depth, name)
+                uses.setdefault(topic, []).append(handle)
+        for name, camera in sources.cameras.items():  # cameras may share depth or calibration
+            for topic, handle in ((camera.info, self._on_info), (camera.image, self._on_image),
+                                  (camera.depth, self._on_depth)):
+                if topic:
+                    uses.setdefault(topic, []).append(self._for_camera(handle, name))
         for topic, logged, message in bag.messages(tuple(uses)):
-            uses[topic](topic, logged, message)
+            for handle in uses[topic]:
+                handle(topic, logged, message)
         self._settle(sources)
 
     @property

@@ -11,6 +11,12 @@ import sys
 
 from ipt_ros.spatial import TASKS
 from ipt_sim import BACKENDS, load_randomization, RandomizationError, SimulatorError
+from ipt_training.bag_arguments import (
+    add_reading_options,
+    given_options,
+    OPTIONS,
+    reading_options,
+)
 from ipt_training.datasets.build import build, BuildError, Plan, SHARD_SIZE
 from ipt_training.datasets.card import CARD, summary
 from ipt_training.datasets.mode_rows import mode_folder, PROMPTS, write_mode_rows
@@ -73,6 +79,7 @@ def _add_build(parser: argparse.ArgumentParser) -> None:
     add('--from', dest='bags', nargs='+', default=[], metavar='[SCENE=]BAG',
         help='mine recordings of a robot in place of a simulator; SCENE names the place that a '
              "bag shows, so that bags of one place get into one split (default: the bag's name)")
+    add_reading_options(parser)
     add('--randomization', type=Path, metavar='YAML', help='vary looks, cameras and sensors')
     add('--options', type=Path, metavar='YAML',
         help='how examples are made: settings of ipt_training.examples.ExampleOptions, such as '
@@ -127,14 +134,17 @@ def _build(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
         if given:
             parser.error(f'--{given[0].replace("_", "-")} belongs to a simulator; --from takes '
                          'recordings as they are')
+    elif given_options(options):
+        parser.error(f'{", ".join(OPTIONS)} are about recordings; name some with --from')
     made = load_options(options.options) if options.options else ExampleOptions()
     try:
         shares = checked_shares([float(share) for share in options.shares.split(',')])
         made = with_variants(made, tasks, options.variants)
+        reading = reading_options(options) if options.bags else None
     except ValueError as error:
         parser.error(str(error))
     if options.bags:
-        source = RecordedBags(tasks, bags_from(options.bags), options.seed)
+        source = RecordedBags(tasks, bags_from(options.bags), options.seed, reading)
         about = {'seed': options.seed}
     else:
         randomization = options.randomization and load_randomization(options.randomization)

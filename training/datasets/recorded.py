@@ -3,13 +3,13 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 import re
 
 from ipt_ros.spatial import Example
 from ipt_sim import BACKENDS
-from ipt_training.bags import BagReadError, read_rollout
+from ipt_training.bags import BagReadError, read_rollout, ReadOptions
 from ipt_training.datasets.units import Made, Unit
 from ipt_training.mining import mine_examples, MiningOptions
 from ipt_training.store import StoreError
@@ -60,11 +60,13 @@ class RecordedBags:
 
     What is mined is seen by the robot itself: the view that it had when it came to a place, maps
     fused from its depth images. A bag that cannot be read is refused by name; the others are used.
+    ``reading`` says which topics and frames of all bags to use.
     """
 
     tasks: tuple[str, ...]
     bags: tuple[Recording, ...]
     seed: int = 0
+    reading: ReadOptions = field(default_factory=ReadOptions)
 
     def streams(self) -> dict[str, Iterator[Unit]]:
         """Return the bags."""
@@ -72,11 +74,16 @@ class RecordedBags:
 
     def describe(self) -> dict:
         """Return what decides the examples, as JSON values."""
+        usual = asdict(ReadOptions())
+        reading = {name: value for name, value in asdict(self.reading).items()
+                   if value != usual[name]}
         return {
             'kind': 'bags',
             'seed': self.seed,
             'bags': [
                 asdict(bag) | {'path': bag.path.name, 'bytes': bag.size} for bag in self.bags],
+            # What is as usual is left out, as in data sets from before there was a choice.
+            **({'reading': reading} if reading else {}),
         }
 
     def open(self) -> Callable[[Unit], Made]:
@@ -92,7 +99,7 @@ class RecordedBags:
     def _examples(self, bag: Recording, number: int, made: Made) -> Iterator[Example]:
         found = 0
         try:
-            with read_rollout(bag.path) as rollout:
+            with read_rollout(bag.path, self.reading) as rollout:
                 for example in mine_examples(
                         rollout, self.tasks, self.seed + number, MiningOptions(scene=bag.scene),
                         made.turned_down):

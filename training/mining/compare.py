@@ -21,6 +21,7 @@ from ipt_ros.geometry.topdown_fusion import topdown_map, TopDownMap
 from ipt_ros.pictures import png
 from ipt_ros.spatial import Example
 from ipt_sim import CameraSpec, make_simulator, Simulator, SimulatorError
+from ipt_training.bag_arguments import add_reading_options, reading_options
 from ipt_training.bags import BagReadError, FrameRecord, read_rollout, Rollout
 from ipt_training.mining import mine_examples, MINED_TASKS, MiningOptions
 from ipt_training.mining.free_way import MARGIN, OBSTACLE, REACH
@@ -285,10 +286,15 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument('--pairs', type=int, default=MiningOptions.max_pairs, help='at most')
     parser.add_argument('--rings', type=int, default=MiningOptions.max_rings, help='at most')
     parser.add_argument('--pictures', type=Path, help='folder for pictures of some examples')
+    add_reading_options(parser)
     chosen = parser.parse_args(arguments)
+    try:
+        reading = reading_options(chosen)
+    except ValueError as error:
+        parser.error(str(error))
     options = MiningOptions(max_pairs=chosen.pairs, max_rings=chosen.rings)
     try:
-        with read_rollout(chosen.bag) as rollout:
+        with read_rollout(chosen.bag, reading) as rollout:
             figures = compare(rollout, chosen.seed, options, chosen.pictures)
             problems = rollout.problems
     except (BagReadError, TruthError, SimulatorError) as error:

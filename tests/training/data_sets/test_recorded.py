@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from ipt_ros.geometry import Pose2D
 from ipt_sim.protocol import Frame, surround_cameras
-from ipt_training.bags import BagReadError, read_rollout
+from ipt_training.bags import BagReadError, CameraTopics, read_rollout, ReadOptions
 from ipt_training.datasets import build as building
 from ipt_training.datasets import command, recorded
 from ipt_training.datasets.build import build, Plan
@@ -45,7 +45,7 @@ def mined(monkeypatch):
     """Let each bag have six examples of each task, in the scene of its ground truth."""
     scenes = {'drive': 'mujoco_7', 'walk': 'walk', 'flat': 'habitat_7', 'test': 'mujoco_1000000'}
 
-    def read(path):
+    def read(path, options):
         if path.name == 'torn':
             raise BagReadError('torn.mcap: ends in the middle of a chunk')
         return contextlib.nullcontext(SimpleNamespace(path=path, problems={'no transform': 2}))
@@ -143,6 +143,53 @@ def test_recordings_do_not_give_every_task(tmp_path, capsys):
         main(['build', '--tasks', 'pt', '--from', *bag(tmp_path, 'drive'),
               '--out', str(tmp_path / 'set')])
     assert 'recordings give: pet, mvc' in capsys.readouterr().err
+
+
+def test_topics_and_frames_can_be_named(mined, tmp_path, monkeypatch):
+    plans = []
+    monkeypatch.setattr(command, 'build', lambda plan, *rest: plans.append(plan) or {
+        'problems': []})
+    monkeypatch.setattr(command, 'summary', lambda card: '')
+    line = ['build', '--out', str(tmp_path / 'set'), '--from', *bag(tmp_path, 'drive')]
+    main(line)
+    main([*line, '--cameras', 'a=/x/image/compressed', 'b=/y/rgb,/y/info,/y/depth', '--tf',
+          '/robot1/tf', '--base-frame', 'robot1/base_link'])
+    usual, asked = (plan.source for plan in plans)
+    assert usual.reading == ReadOptions()
+    assert asked.reading == ReadOptions(
+        {'a': CameraTopics('/x/image/compressed', '/x/camera_info'),
+         'b': CameraTopics('/y/rgb', '/y/info', '/y/depth')},
+        base_frame='robot1/base_link', tf='/robot1/tf')
+    assert 'reading' not in plans[0].recipe()['source']
+    assert set(plans[1].recipe()['source']['reading']) == {'cameras', 'base_frame', 'tf'}
+
+
+def test_a_build_does_not_go_on_with_other_topics(mined, tmp_path):
+    recordings = bags_from(bag(tmp_path, 'drive'))
+    pool = thin_air.Inline(3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(building, 'wait', pool.wait)
+        for reading in (ReadOptions(), ReadOptions(odometry='/odom')):
+            source = RecordedBags(('pet',), recordings, 0, reading)
+            with (pytest.raises(StoreError, match='another way.*/odom') if reading.odometry
+                  else contextlib.nullcontext()):
+                build(Plan(('pet',), None, source), tmp_path / 'set', 2, {}, pool)
+
+
+@pytest.mark.parametrize(('words', 'reason'), [
+    (['--cameras', 'front'], 'expected NAME=IMAGE'), (['--cameras', '=/a'], 'expected NAME=IMAGE'),
+    (['--cameras', 'a=/b,/c,/d,/e'], 'expected NAME=IMAGE'),
+    (['--cameras', 'a=/b', 'a=/c'], "names 'a' twice")])
+def test_cameras_that_are_not_named_properly_are_refused(tmp_path, capsys, words, reason):
+    with pytest.raises(SystemExit):
+        main(['build', '--out', str(tmp_path / 'set'), '--from', *bag(tmp_path, 'drive'), *words])
+    assert reason in capsys.readouterr().err
+
+
+def test_topics_are_refused_without_a_recording(tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        main(['build', '--n', '4', '--out', str(tmp_path / 'set'), '--tf', '/robot1/tf'])
+    assert 'about recordings; name some with --from' in capsys.readouterr().err
 
 
 def truncated(folder: Path) -> None:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Recordings with and without faults, read back and compared with what was recorded."""
 
+from collections import Counter
 from dataclasses import replace
 import math
 
@@ -24,6 +25,7 @@ import numpy as np
 import pytest
 from rosbags.rosbag2 import StoragePlugin
 from simulated_bags import (
+    camera_info,
     drive,
     new,
     odometry,
@@ -533,6 +535,123 @@ def test_cameras_are_found_by_the_names_that_drivers_give_them():
                              '/rear/depth/image_raw/compressedDepth'),
         'left/cam': CameraTopics('/left/cam/image_rect', '/left/cam/camera_info'),
         'right/cam': CameraTopics('/right/cam/image_rect', '/right/cam/camera_info')}
+
+
+def encoded(topic):
+    """Return 16UC1 for topics that drivers send depth on, as a first message would tell."""
+    *_, space, name = topic.split('/')
+    return '16UC1' if name in ('depth_image', 'depth_registered') or space in (
+        'depth', 'stereo', 'aligned_depth_to_color', 'depth_to_rgb', 'depth_left') else 'rgb8'
+
+
+def topics_of(*names):
+    """Return topics with the types that their names suggest."""
+    return {name: INFO if name.endswith('camera_info') else
+            PACKED if name.endswith(('/compressed', '/compressedDepth')) else IMAGE
+            for name in names}
+
+
+@pytest.mark.parametrize(('names', 'expected'), [
+    # RealSense
+    (['/c/color/image_raw', '/c/color/camera_info', '/c/depth/image_rect_raw',
+      '/c/depth/camera_info', '/c/aligned_depth_to_color/image_raw',
+      '/c/aligned_depth_to_color/camera_info', '/c/infra1/image_rect_raw',
+      '/c/infra1/camera_info', '/c/infra2/image_raw', '/c/infra2/camera_info',
+      '/c/confidence/image_raw', '/c/confidence/camera_info'],
+     {'color': ('/c/color/image_raw', '/c/aligned_depth_to_color/image_raw')}),
+    # ZED, wrapper 4
+    (['/zed/n/left/image_rect_color', '/zed/n/left/camera_info',
+      '/zed/n/left_raw/image_raw_color', '/zed/n/depth/depth_registered',
+      '/zed/n/depth/camera_info', '/zed/n/confidence/confidence_map',
+      '/zed/n/disparity/disparity_image', '/zed/n/stereo/image_rect_color'],
+     {'left': ('/zed/n/left/image_rect_color', '/zed/n/depth/depth_registered')}),
+    # ZED, wrapper 5
+    (['/zed/n/left/color/rect/image', '/zed/n/left/color/rect/camera_info',
+      '/zed/n/left/color/raw/image', '/zed/n/left/color/raw/camera_info',
+      '/zed/n/left/gray/rect/image', '/zed/n/left/gray/rect/camera_info',
+      '/zed/n/rgb/color/rect/image/compressed', '/zed/n/rgb/color/rect/image/camera_info',
+      '/zed/n/depth/depth_registered', '/zed/n/depth/camera_info'],
+     {'left': ('/zed/n/left/color/rect/image', '/zed/n/depth/depth_registered'),
+      'rgb': ('/zed/n/rgb/color/rect/image/compressed', '/zed/n/depth/depth_registered')}),
+    # OAK
+    (['/oak/rgb/image_raw', '/oak/rgb/camera_info', '/oak/stereo/image_raw',
+      '/oak/stereo/camera_info', '/oak/rgb/image_raw/compressed'],
+     {'rgb': ('/oak/rgb/image_raw', '/oak/stereo/image_raw')}),
+    # Gazebo, Azure Kinect, Orbbec, usb_cam
+    (['/rgbd/image', '/rgbd/depth_image', '/rgbd/camera_info'],
+     {'rgbd': ('/rgbd/image', '/rgbd/depth_image')}),
+    (['/rgb/image_raw', '/rgb/camera_info', '/depth_to_rgb/image_raw',
+      '/depth_to_rgb/camera_info', '/ir/image_raw', '/ir/camera_info'],
+     {'rgb': ('/rgb/image_raw', '/depth_to_rgb/image_raw')}),
+    (['/camera/color/image_raw', '/camera/color/camera_info', '/camera/depth/image_raw',
+      '/camera/depth/camera_info', '/camera/left_ir/image_raw', '/camera/left_ir/camera_info'],
+     {'color': ('/camera/color/image_raw', '/camera/depth/image_raw')}),
+    (['/image_raw', '/camera_info'], {'camera': ('/image_raw', '')}),
+    # names that only begin with such a word
+    (['/depth_camera/image_raw', '/depth_camera/camera_info', '/depth_camera/depth/image_raw'],
+     {'depth_camera': ('/depth_camera/image_raw', '/depth_camera/depth/image_raw')}),
+    (['/depthai/rgb/image_raw', '/depthai/rgb/camera_info', '/depth/rgb/image_raw',
+      '/depth/rgb/camera_info'],
+     {'depthai/rgb': ('/depthai/rgb/image_raw', ''), 'depth/rgb': ('/depth/rgb/image_raw', '')}),
+    (['/infrastructure_2/image_raw', '/infrastructure_2/camera_info', '/confidence_lab/image_raw',
+      '/confidence_lab/camera_info', '/irene/image_rect', '/irene/camera_info'],
+     {'infrastructure_2': ('/infrastructure_2/image_raw', ''),
+      'confidence_lab': ('/confidence_lab/image_raw', ''), 'irene': ('/irene/image_rect', '')}),
+    # what a name does not say, pictures do
+    (['/depth_left/image_raw', '/depth_left/camera_info', '/a/image', '/a/camera_info'],
+     {'a': ('/a/image', '')})])
+def test_colour_and_its_depth_are_found_for_each_driver(names, expected):
+    found = find_cameras(topics_of(*names), encoded)
+    assert {name: (camera.image, camera.depth) for name, camera in found.items()} == expected
+
+
+def test_topics_that_are_passed_over_are_told_with_the_reason():
+    problems = Counter()
+    silent = topics_of('/quiet/image_raw', '/shy/camera_info')
+    find_cameras(topics_of(
+        '/a/image_raw', '/a/image_raw/compressed', '/a/image_rect', '/a/camera_info',
+        '/infra1/image_raw', '/infra1/camera_info', '/b/image_raw', '/b/calibration/camera_info',
+        '/shy/image_raw/compressed', '/s/stereo/image_raw', '/s/stereo/camera_info',
+        '/c/picture'), encoded, silent, problems)
+    told = dict(reason.removeprefix('note: ').split(': passed over, ') for reason in problems)
+    assert told.pop('/c/picture').startswith('its name does not end with image_rect_color')
+    assert told == {
+        '/infra1/image_raw': "no colour by the 'infra1' in its name",
+        '/b/image_raw': 'no camera_info beside it (there is /a/camera_info, '
+                        '/b/calibration/camera_info, /infra1/camera_info, /s/stereo/camera_info)',
+        '/shy/image_raw/compressed': "'/shy/camera_info' has no messages",
+        '/s/stereo/image_raw': 'its pictures are 16UC1, no colour',
+        '/quiet/image_raw': 'it has no messages'}
+
+
+def test_a_refusal_names_the_option_for_cameras_and_each_reason():
+    with pytest.raises(BagReadError, match=(
+            "'/depth/image_raw': no colour by the 'depth' in its name; '/q/image_raw': it has no "
+            'messages. Name yours with --cameras NAME=IMAGE,INFO')):
+        find_cameras(topics_of('/depth/image_raw', '/depth/camera_info'), encoded,
+                     topics_of('/q/image_raw'))
+
+
+def test_what_pictures_are_is_looked_up_in_the_bag(bag):
+    def rename(topic):
+        return topic.replace('/ipt/front/depth/', '/ipt/stereo/').replace('/ipt/left', '/depth_l')
+
+    def extra(recorder):  # depth has calibrations, too
+        info = camera_info(SETTINGS.start, CAMERAS[0], (0.0,) * 5)
+        recorder.write('/ipt/stereo/camera_info', SETTINGS.start, info)
+    with read_rollout(bag(extra, rename=rename, depth='16UC1')) as rollout:
+        assert {name: camera.depth for name, camera in rollout.cameras.items()} == {
+            'front': '/ipt/stereo/image_raw', 'depth_l': '/depth_l/depth/image_raw'}
+        assert len(rollout) == NUMBER and not rollout.problems
+        assert all(record.depth_logged is not None for record in rollout.frames)
+
+
+def test_cameras_may_share_their_depth(bag):
+    # As ZED's 'left' and 'rgb' do: one picture by two names.
+    front = CameraTopics(FRONT, '/ipt/front/camera_info', DEPTH)
+    with read_rollout(bag(), ReadOptions({'one': front, 'two': front})) as rollout:
+        assert len(rollout) == NUMBER
+        assert all(record.depth_logged is not None for record in rollout.frames)
 
 
 @given(st.dictionaries(
