@@ -2,7 +2,8 @@
 """
 One MCAP file: whether it was finished, what is in it, and how to finish it after a crash.
 
-A writer ends a file with a summary (schemas, channels, where the chunks are, counts) and a footer.
+A writer ends a file with a summary (schemas, channels, where chunks, attachments and metadata are,
+counts) and a footer.
 A file whose writer was killed lacks both, and its last records may be cut short; everything before
 them is whole. Format: https://mcap.dev/spec.
 """
@@ -24,14 +25,19 @@ from mcap.exceptions import McapError
 from mcap.opcode import Opcode
 from mcap.reader import SeekingReader
 from mcap.records import (
+    Attachment,
+    AttachmentIndex,
     Channel,
     Chunk,
     ChunkIndex,
     DataEnd,
     Footer,
+    Header,
     McapRecord,
     Message,
     MessageIndex,
+    Metadata,
+    MetadataIndex,
     Schema,
     Statistics,
     SummaryOffset,
@@ -45,24 +51,36 @@ from mcap.writer import MCAP0_MAGIC
 MOST_CUT = 64 << 20  # bytes
 _HEAD = struct.Struct('<BQ')  # opcode and length, before every record
 _END = (Opcode.DATA_END, Opcode.FOOTER)
+_RECORDER = 'rosbag2'  # name of the record in which its recorder keeps the text of metadata.yaml
+ZSTD_MAGIC = bytes((0x28, 0xB5, 0x2F, 0xFD))
 
 
 class EmptyFileError(BagError):
     """A file holds no whole message: its writer was killed before the first one."""
 
 
-@dataclass(frozen=True)
-class Finished:
+@dataclass
+class Facts:
     """
-    What finishing a file came to.
+    What a file tells besides its messages.
 
-    summary: what is in it. cut: bytes of torn records taken off its end. damaged: chunks in its
-    middle that fail their checksum and were left out of the index.
+    profile: who may read it, 'ros2'. forms: how messages begin, of 'cdr', 'zstd' and 'other'.
+    recorder: what its recorder wrote about the bag, as YAML; '' where it wrote nothing.
     """
 
-    summary: Summary
-    cut: int = 0
-    damaged: int = 0
+    profile: str = ''
+    forms: set[str] = field(default_factory=set)
+    recorder: str = ''
+
+    def add_message(self, data: bytes) -> None:
+        """Take note of how a message begins; CDR says in two bytes how it is encoded."""
+        begin = bytes(data[:4])
+        self.forms.add('zstd' if begin == ZSTD_MAGIC else 'other' if begin[:1] > b'\0' else 'cdr')
+
+    def add_metadata(self, metadata: Metadata) -> None:
+        """Take note of a metadata record; the newest of the recorder counts."""
+        if metadata.name == _RECORDER:
+            self.recorder = metadata.metadata.get('serialized_metadata', '')
 
 
 @dataclass
@@ -76,6 +94,7 @@ class _Scan:
     counts: Counter = field(default_factory=Counter)
     first: int | None = None
     last: int = 0
+    facts: Facts = field(default_factory=Facts)
 
     def count(self, channel_id: int, times: list[int]) -> None:
         """Take note of messages, log times in ns."""
@@ -85,10 +104,12 @@ class _Scan:
 
     def statistics(self) -> Statistics:
         return Statistics(
-            attachment_count=0, channel_count=len(self.summary.channels),
+            attachment_count=len(self.summary.attachment_indexes),
+            channel_count=len(self.summary.channels),
             channel_message_counts=dict(self.counts),
             chunk_count=len(self.summary.chunk_indexes),
-            message_count=self.counts.total(), metadata_count=0,
+            message_count=self.counts.total(),
+            metadata_count=len(self.summary.metadata_indexes),
             message_start_time=self.first or 0, message_end_time=self.last,
             schema_count=len(self.summary.schemas))
 
@@ -114,37 +135,105 @@ def read_summary(path: Path) -> Summary | None:
     return summary if summary and summary.statistics else None
 
 
-def finish(path: Path, force: bool = False) -> Finished:
+def read_facts(path: Path, summary: Summary) -> Facts:
     """
-    Finish a file whose writer was killed, in place; a finished one stays as it is.
+    Return what a finished file tells besides its messages, of which the first few are looked at.
 
-    Torn records at its end are cut off, then index and footer are written. Killed on its way, it
-    can be run again. force: cut even more than `MOST_CUT` bytes.
-    Raises EmptyFileError where there is no message, and BagError where a file is still being
-    written.
+    Raises BagError where it cannot be read.
     """
     try:
-        with path.open('r+b') as stream:
-            lock(stream, path)
-            if (summary := read_summary(path)) is not None:
-                return Finished(summary)
+        with path.open('rb') as stream:
             size = os.fstat(stream.fileno()).st_size
-            scan = _scan(stream, size, path)
-            cut = size - scan.good_end
-            if cut > MOST_CUT and not force:
-                raise BagError(
-                    f"'{path}' cannot be read from byte {scan.good_end} on: repairing would cut "
-                    f'off {cut / 1e6:.0f} MB. Keep a copy, then repeat with --force')
-            if not scan.summary.statistics.message_count:
-                raise EmptyFileError(f"'{path}' has no whole message in it")
-            stream.seek(scan.good_end)
+            stream.seek(len(MCAP0_MAGIC))
+            facts = Facts()
+            for opcode, content, _ in _records(stream, size):
+                if opcode == Opcode.HEADER:
+                    facts.profile = _read(Header, content).profile
+                elif opcode == Opcode.MESSAGE:
+                    facts.add_message(_message(content).data)
+                elif opcode == Opcode.CHUNK:
+                    _Contents(_read(Chunk, content), 0, 0, facts)
+                if facts.forms or opcode in _END:
+                    break
+            for index in summary.metadata_indexes:
+                stream.seek(index.offset + _HEAD.size)
+                facts.add_metadata(_read(Metadata, stream.read(index.length - _HEAD.size)))
+    except OSError as error:
+        raise BagError(f"cannot read '{path}': {error.strerror}") from error
+    except Exception as error:  # every decompressor has exceptions of its own
+        raise BagError(f"cannot read '{path}': {error}") from error
+    return facts
+
+
+class Unfinished:
+    """
+    A file whose writer was killed, kept from other processes until it is closed.
+
+    summary: what is whole in it. facts: what else it tells. cut: bytes of torn records at its end.
+    damaged: chunks in its middle that fail their checksum and are left out of the index.
+    """
+
+    def __init__(self, path: Path, force: bool = False):
+        """
+        Look through a file; nothing is written. force: cut even more than `MOST_CUT` bytes.
+
+        Raises EmptyFileError where there is no message, and BagError where the file is still being
+        written.
+        """
+        self._path = path
+        try:
+            self._stream = path.open('r+b')
+        except OSError as error:
+            raise storage_error(error, path) from error
+        try:
+            self._look(force)
+        except OSError as error:
+            self.close()
+            raise storage_error(error, path) from error
+        except BaseException:
+            self.close()
+            raise
+
+    def __enter__(self) -> 'Unfinished':
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._stream.close()
+
+    def _look(self, force: bool) -> None:
+        lock(self._stream, self._path)
+        size = os.fstat(self._stream.fileno()).st_size
+        self._scan = scan = _scan(self._stream, size, self._path)
+        self.summary, self.facts, self.damaged = scan.summary, scan.facts, scan.damaged
+        self.cut = size - scan.good_end
+        if self.cut > MOST_CUT and not force:
+            raise BagError(
+                f"'{self._path}' cannot be read from byte {scan.good_end} on: repairing would cut "
+                f'off {self.cut / 1e6:.0f} MB. Keep a copy, then repeat with --force')
+        if not scan.summary.statistics.message_count:
+            raise EmptyFileError(f"'{self._path}' has no whole message in it")
+
+    def finish(self) -> None:
+        """
+        Cut off torn records, then write index and footer. Killed on its way, it can be run again.
+
+        Raises BagError where the storage does not take it.
+        """
+        stream = self._stream
+        try:
+            stream.seek(self._scan.good_end)
             stream.truncate()
-            stream.write(_ending(scan))
+            stream.write(_ending(self._scan))
             stream.flush()
             os.fsync(stream.fileno())
-    except OSError as error:
-        raise storage_error(error, path) from error
-    return Finished(scan.summary, cut, scan.damaged)
+        except OSError as error:
+            # Closing would try to write what has just failed.
+            stream.raw.close()
+            raise storage_error(error, self._path) from error
 
 
 def lock(stream: BinaryIO, path: Path) -> None:
@@ -177,6 +266,10 @@ def _read(kind: type[McapRecord], content: bytes) -> McapRecord:
     return kind.read(ReadDataStream(BytesIO(content)))
 
 
+def _message(content: bytes) -> Message:
+    return Message.read(ReadDataStream(BytesIO(content)), len(content))
+
+
 def _scan(stream: BinaryIO, size: int, path: Path) -> _Scan:
     """Go through a file up to the first thing that is not whole."""
     stream.seek(0)
@@ -193,7 +286,8 @@ def _scan(stream: BinaryIO, size: int, path: Path) -> _Scan:
             continue
         if opcode == Opcode.CHUNK:
             try:
-                chunk = _Contents(_read(Chunk, content), offset, stream.tell() - offset)
+                chunk = _Contents(
+                    _read(Chunk, content), offset, stream.tell() - offset, scan.facts)
             except Exception:  # every decompressor has exceptions of its own
                 chunk = None
                 scan.damaged += 1
@@ -206,8 +300,24 @@ def _scan(stream: BinaryIO, size: int, path: Path) -> _Scan:
             channel = _read(Channel, content)
             scan.summary.channels[channel.id] = channel
         elif opcode == Opcode.MESSAGE:
-            message = Message.read(ReadDataStream(BytesIO(content)), len(content))
+            message = _message(content)
+            scan.facts.add_message(message.data)
             scan.count(message.channel_id, [message.log_time])
+        elif opcode == Opcode.HEADER:
+            scan.facts.profile = _read(Header, content).profile
+        elif opcode == Opcode.ATTACHMENT:
+            attachment = _read(Attachment, content)
+            scan.summary.attachment_indexes.append(AttachmentIndex(
+                offset=offset, length=stream.tell() - offset, log_time=attachment.log_time,
+                create_time=attachment.create_time, data_size=len(attachment.data),
+                name=attachment.name, media_type=attachment.media_type))
+        elif opcode == Opcode.METADATA:
+            metadata = _read(Metadata, content)
+            scan.facts.add_metadata(metadata)
+            scan.summary.metadata_indexes.append(MetadataIndex(
+                offset=offset, length=stream.tell() - offset, name=metadata.name))
+        if opcode != Opcode.CHUNK:
+            chunk = None  # whatever index it has is complete
         scan.good_end = stream.tell()
     if chunk is not None and not chunk.indexed:
         # Killed between a chunk and its message indexes: these are written again.
@@ -221,8 +331,8 @@ def _scan(stream: BinaryIO, size: int, path: Path) -> _Scan:
 class _Contents:
     """A whole chunk: where it is, the index of its messages, and its schemas and channels."""
 
-    def __init__(self, chunk: Chunk, offset: int, length: int):
-        """Read it; raise whatever comes where it is damaged."""
+    def __init__(self, chunk: Chunk, offset: int, length: int, facts: Facts):
+        """Read it, tell facts of its messages; raise whatever comes where it is damaged."""
         self.schemas: dict[int, Schema] = {}
         self.channels: dict[int, Channel] = {}
         self.indexes: dict[int, MessageIndex] = {}
@@ -241,7 +351,8 @@ class _Contents:
                 channel = _read(Channel, content)
                 self.channels[channel.id] = channel
             elif opcode == Opcode.MESSAGE:
-                message = Message.read(ReadDataStream(BytesIO(content)), content_length)
+                message = _message(content)
+                facts.add_message(message.data)
                 self.indexes.setdefault(
                     message.channel_id, MessageIndex(message.channel_id, [])
                 ).records.append((message.log_time, at))
@@ -296,7 +407,9 @@ def _ending(scan: _Scan) -> bytes:
         (Opcode.SCHEMA, list(summary.schemas.values())),
         (Opcode.CHANNEL, list(summary.channels.values())),
         (Opcode.STATISTICS, [summary.statistics]),
-        (Opcode.CHUNK_INDEX, summary.chunk_indexes))
+        (Opcode.CHUNK_INDEX, summary.chunk_indexes),
+        (Opcode.ATTACHMENT_INDEX, summary.attachment_indexes),
+        (Opcode.METADATA_INDEX, summary.metadata_indexes))
     records, offsets = RecordBuilder(), []
     for opcode, group in groups:
         begin = records.count

@@ -38,6 +38,8 @@ class BagSummary:
     What is in a bag. start, end: log times (ns) of the first and last message.
 
     files: names of the MCAP files in order, with the start, end and message count of each.
+    packed: whether each message is compressed by itself (zstd). distro: the ROS that recorded it,
+    '' for the one that is here. custom: what else the recorder was told to write down.
     """
 
     topics: tuple[TopicSummary, ...]
@@ -45,6 +47,14 @@ class BagSummary:
     end: int
     count: int
     files: tuple[tuple[str, int, int, int], ...]
+    packed: bool = False
+    distro: str = ''
+    custom: dict[str, Any] | None = None
+
+
+def usual_distro() -> str:
+    """Return the ROS that is here."""
+    return os.environ.get('ROS_DISTRO', 'jazzy')
 
 
 def qos_text(profiles: Sequence[Qos]) -> str:
@@ -54,7 +64,7 @@ def qos_text(profiles: Sequence[Qos]) -> str:
 
 def combine(summaries: Sequence[tuple[Path, Summary]]) -> BagSummary:
     """Return what a bag of these finished files holds; files without messages do not count."""
-    topics: dict[tuple[str, str], TopicSummary] = {}
+    topics: dict[tuple, TopicSummary] = {}
     files = []
     for path, summary in summaries:
         statistics = summary.statistics
@@ -64,14 +74,15 @@ def combine(summaries: Sequence[tuple[Path, Summary]]) -> BagSummary:
         for channel in summary.channels.values():
             schema = summary.schemas.get(channel.schema_id)
             kind = schema.name if schema else ''
-            before = topics.get((channel.topic, kind))
-            topics[channel.topic, kind] = TopicSummary(
+            qos = tuple(parse_qos(channel.metadata.get(QOS_KEY, '')))
+            # Readers match channels by these three, also where files of a bag differ.
+            key = channel.topic, kind, qos
+            topics[key] = TopicSummary(
                 channel.topic, kind, channel.metadata.get(HASH_KEY, ''),
-                (before.count if before else 0)
-                + statistics.channel_message_counts.get(channel.id, 0),
-                tuple(parse_qos(channel.metadata.get(QOS_KEY, ''))))
+                (topics[key].count if key in topics else 0)
+                + statistics.channel_message_counts.get(channel.id, 0), qos)
     return BagSummary(
-        tuple(topics[key] for key in sorted(topics)),
+        tuple(sorted(topics.values(), key=lambda topic: (topic.name, topic.type))),
         min((start for _, start, _, _ in files), default=0),
         max((end for _, _, end, _ in files), default=0),
         sum(count for *_, count in files), tuple(files))
@@ -121,12 +132,12 @@ def _information(bag: BagSummary) -> dict[str, Any]:
                 'message_count': topic.count,
             }
             for topic in bag.topics],
-        'compression_format': '',
-        'compression_mode': '',
+        'compression_format': 'zstd' if bag.packed else '',
+        'compression_mode': 'MESSAGE' if bag.packed else '',
         'relative_file_paths': [name for name, *_ in bag.files],
         'files': [
             {'path': name, **time_span(start, end), 'message_count': count}
             for name, start, end, count in bag.files],
-        'custom_data': None,
-        'ros_distro': os.environ.get('ROS_DISTRO', 'jazzy'),
+        'custom_data': bag.custom,
+        'ros_distro': bag.distro or usual_distro(),
     }

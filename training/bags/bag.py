@@ -15,6 +15,7 @@ from rosbags.typesys import get_types_from_idl, get_types_from_msg, get_typestor
 # What rosbags raises on files and messages that are not what they should be: its own errors
 # derive from Exception directly, and torn bytes end in whatever the code stumbles over.
 _BROKEN = Exception
+_ZSTD_MAGIC = bytes((0x28, 0xB5, 0x2F, 0xFD))
 _IDL_RULE = '=' * 80 + '\n'
 
 
@@ -103,7 +104,11 @@ class Bag:
             try:
                 message = self._store.deserialize_cdr(data, connection.msgtype)
             except _BROKEN:
-                self.problems[f"{connection.topic}: no valid '{connection.msgtype}'"] += 1
+                reason = f"no valid '{connection.msgtype}'"
+                if bytes(data[:4]) == _ZSTD_MAGIC:
+                    reason = ('messages are compressed, as only metadata.yaml can say; give the '
+                              'folder of the bag')
+                self.problems[f'{connection.topic}: {reason}'] += 1
                 continue
             yield connection.topic, logged, message
 
@@ -140,11 +145,12 @@ class Bag:
 def _opened(path: Path) -> Reader:
     if not path.exists():
         raise BagReadError(f"there is no bag at '{path}'")
+    folder = path if path.is_dir() else path.parent
     if path.is_dir() and not (path / 'metadata.yaml').exists():
-        files = [p for p in path.iterdir() if p.suffix in ('.mcap', '.db3')]
+        files = [p for p in path.iterdir() if p.suffix in ('.mcap', '.db3', '.zstd')]
         raise BagReadError(
-            f"'{path}' has no metadata.yaml: its recorder did not end properly; run: ipt bag "
-            f"repair '{path}'" if files else
+            f"'{path}' has no metadata.yaml: its recorder did not end properly; run: "
+            f'{_remedy(folder)}' if files else
             f"'{path}' is no bag: it has neither metadata.yaml nor .mcap or .db3 files")
     reader = None
     try:
@@ -153,14 +159,20 @@ def _opened(path: Path) -> Reader:
     except PermissionError as error:
         raise BagReadError(f"may not read '{path}': {error.strerror}") from error
     except _BROKEN as error:
-        folder = path if path.is_dir() else path.parent
         raise BagReadError(
-            f"cannot read the bag '{path}': {_words(error)}. If it is truncated, run: ipt bag "
-            f"repair '{folder}'") from error
+            f"cannot read the bag '{path}': {_words(error)}. If it is truncated, run: "
+            f'{_remedy(folder)}') from error
     if not reader.message_count:
         reader.close()
         raise BagReadError(f"the bag '{path}' is empty: it has no messages")
     return reader
+
+
+def _remedy(folder: Path) -> str:
+    """Return the command that makes the bag in a folder readable."""
+    if list(folder.glob('*.db3')) and not list(folder.glob('*.mcap')):
+        return f"ros2 bag reindex -s sqlite3 '{folder}'"
+    return f"ipt bag repair '{folder}'"
 
 
 def _definitions(kind: str, definition: MessageDefinition) -> dict:

@@ -23,7 +23,7 @@ from ipt_training.bags import (
 from ipt_training.bags.topics import find_cameras
 import numpy as np
 import pytest
-from rosbags.rosbag2 import StoragePlugin
+from rosbags.rosbag2 import CompressionFormat, CompressionMode, StoragePlugin, Writer
 from simulated_bags import (
     camera_info,
     drive,
@@ -185,6 +185,29 @@ def test_a_truncated_bag_is_refused_until_it_is_repaired(bag):
     with read_rollout(path) as rollout:
         assert 0 < len(rollout) < NUMBER
         assert sum(1 for _ in rollout) == len(rollout)
+
+
+def test_a_sqlite_bag_without_metadata_is_sent_to_the_tool_for_it(bag):
+    path = bag(storage=StoragePlugin.SQLITE3)
+    (path / 'metadata.yaml').unlink()
+    with pytest.raises(BagReadError, match="run: ros2 bag reindex -s sqlite3 '"):
+        read_rollout(path)
+    next(path.glob('*.db3')).write_bytes(b'SQLite format 3 no more')
+    with pytest.raises(BagReadError, match="run: ros2 bag reindex -s sqlite3 '"):
+        read_rollout(next(path.glob('*.db3')))
+
+
+def test_a_bag_with_compressed_messages_is_read_once_it_is_repaired(bag, monkeypatch):
+    monkeypatch.setattr(Writer, 'open', lambda self, plain=Writer.open: (
+        self.set_compression(CompressionMode.MESSAGE, CompressionFormat.ZSTD), plain(self)))
+    path = bag()
+    with pytest.raises(BagReadError, match='messages are compressed.*give the folder'):
+        read_rollout(next(path.glob('*.mcap')), ReadOptions(
+            {'front': CameraTopics(FRONT, '/ipt/front/camera_info')}))
+    (path / 'metadata.yaml').unlink()
+    repair(path)
+    with read_rollout(path) as rollout:
+        assert len(list(rollout)) == NUMBER and not rollout.problems
 
 
 def test_what_is_no_bag_says_so(tmp_path, bag):
