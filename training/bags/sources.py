@@ -148,14 +148,20 @@ def _named(
             f'{_listed(found.names)}')
     name = options.tf.removesuffix(_STATIC)
     moving = name if name in found.moving else _nearest(found.candidates, name)
-    kept = dict(cameras)
-    if options.cameras is None:
-        kept = {camera: topics for camera, topics in cameras.items()
-                if near[camera] in ('', name)} or kept
-    problems = [f"{camera}: has transforms of its own on '{near[camera]}', left out"
-                for camera in cameras if camera not in kept]
     static = name if name in found.static else found.pair(
-        moving, [camera.image for camera in kept.values()])[1]
+        moving, [camera.image for camera in cameras.values()])[1]
+    others = {}
+    for camera, topics in cameras.items():
+        own = _nearest(found.static_candidates, topics.image)
+        if near[camera] not in ('', moving):
+            others[camera] = near[camera]
+        elif own != static and _home(own):
+            others[camera] = found.static[own]
+    if options.cameras is not None or len(others) == len(cameras):
+        others = {}  # a person wants it so
+    problems = [f"{camera}: has transforms of its own on '{topic}', left out"
+                for camera, topic in others.items()]
+    kept = {camera: topics for camera, topics in cameras.items() if camera not in others}
     return kept, (moving, static), problems
 
 

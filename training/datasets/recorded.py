@@ -113,7 +113,10 @@ class RecordedBags:
             made.refused[bag.path.name] = str(error)
             return
         if not found:
-            made.refused[bag.path.name] = 'no example could be mined; see what was turned down'
+            reasons = [reason for reason, _ in made.turned_down.most_common()
+                       if not reason.startswith('note:')]
+            made.refused[bag.path.name] = (
+                f"no example could be mined: {'; '.join(reasons[:3]) or 'nothing to look at'}")
 
 
 def _placed(example: Example, bag: Recording) -> Example:

@@ -67,7 +67,8 @@ def _best_for(place: Place, track: Track, second: int, balance: _Balance,
     """Return an example whose target is one frame of a track."""
     candidates = _first_views(place, track, second)
     if not candidates:
-        place.skipped['pet: no frame looks at this place from a quarter turn aside'] += 1
+        frame = 'frame of the same segment' if len(place.tracks) > 1 else 'frame'
+        place.skipped[f'pet: no {frame} looks at this place from a quarter turn aside'] += 1
         return None
     # Rare turns first, then those nearest to a quarter turn, otherwise by chance.
     order = sorted(rng.permutation(len(candidates)),

@@ -14,6 +14,7 @@ from ipt_training.bags import BagReadError, CameraTopics, read_rollout, ReadOpti
 from ipt_training.bags.moving import MovingPoses
 from ipt_training.bags.sources import choose_sources
 from ipt_training.bags.topics import ODOMETRY, STRING, TF
+from ipt_training.mining import mine_examples
 import numpy as np
 import pytest
 from simulated_bags import drive, odometry, record, SECOND, Settings, TF_STEP, transforms
@@ -278,6 +279,12 @@ def test_cameras_of_two_robots_are_two_recordings():
     assert sources.problems == (
         "front1: has transforms of its own on '/robot1/tf', left out",)
     assert list(chosen('/tf', cameras=FRONTS).cameras) == ['front1', 'front2']
+    statics = ['/tf', '/robot1/tf_static', '/robot2/tf_static']
+    with pytest.raises(BagReadError, match='several robots'):
+        chosen(*statics, cameras=FRONTS)
+    sources = chosen(*statics, cameras=FRONTS, tf='/robot2/tf_static')
+    assert list(sources.cameras) == ['front2'] and sources.transforms == '/tf'
+    assert sources.statics == '/robot2/tf_static'
     (kept,) = chosen('/robot1/tf', cameras=FRONTS).cameras
     assert kept == 'front1'
 
@@ -357,3 +364,12 @@ def test_sharp_turns_and_a_teleport_are_no_second_source(rate):
                      (0.0, 0.0, math.sin(pose.yaw / 2), math.cos(pose.yaw / 2))))
     tree, problems = settled(rows)
     assert not problems and len(tree.samples('base_link')[0]) == len(rows)
+
+
+def test_mining_says_that_the_recording_is_in_pieces(bag):
+    carried = bag(drift=lambda seconds: Pose2D(5.0 * (seconds % 2 > 1), 0.0))
+    with read_rollout(carried) as rollout:
+        skipped = Counter()
+        assert not list(mine_examples(rollout, ['pet'], 0, None, skipped))
+        assert any('of the same segment' in reason for reason in skipped)
+        assert any("'base_link' jumped" in reason for reason in rollout.problems)
