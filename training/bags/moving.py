@@ -8,7 +8,8 @@ both where nothing tells them apart, and that is said.
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 import math
 
@@ -46,28 +47,36 @@ class MovingPoses:
         samples = parents.setdefault(parent.lstrip('/'), _Samples(topic))
         samples.rows.append((stamp, translation, rotation))
 
+    def above(self, frames: Iterable[str], fixed: Mapping[str, str]) -> set[str]:
+        """Return frames and all that they hang on, by way of any parent; fixed: static parents."""
+        found, waiting = set(), list(frames)
+        while waiting:
+            frame = waiting.pop()
+            if frame not in found:
+                found.add(frame)
+                waiting += [*self._children.get(frame, ()), *filter(None, [fixed.get(frame)])]
+        return found
+
     def settle(
         self, tree: TransformTree, options: ReadOptions, problems: Counter[str],
+        frames: AbstractSet[str],
     ) -> Iterator[str]:
-        """Add what holds to a tree, count what does not; yield the frames that are placed."""
-        fixed = tree.static_transforms()
+        """
+        Add what holds to a tree, count what does not; yield the frames that are placed.
+
+        frames: those that matter. Of others no one asks: wheels spin faster than they are sent.
+        """
         for child, parents in self._children.items():
-            kept = {}
-            for parent, samples in parents.items():
-                rows = _without_contradictions(samples, child, parent, options, problems)
-                if rows:
-                    kept[parent] = rows
+            kept = {parent: samples.rows for parent, samples in parents.items()}
+            if child in frames:
+                kept = {parent: _without_contradictions(samples, child, parent, options, problems)
+                        for parent, samples in parents.items()}
+            kept = {parent: rows for parent, rows in kept.items() if rows}
             if not kept:
                 continue
             best = max(kept, key=lambda name: (*rank_of_parent(name, options), len(kept[name])))
-            for parent in kept.keys() - {best}:
-                problems[
-                    f"{parents[parent].topic}: '{child}' hangs on '{parent}' here and on "
-                    f"'{best}' there; only '{best}' is used"] += len(kept[parent])
-            if child in fixed and fixed[child][0] != best:
-                problems[
-                    f"{parents[best].topic}: '{child}' moves in '{best}', but stands still in "
-                    f"'{fixed[child][0]}'; only '{best}' is used"] += 1
+            if child in frames:
+                self._tell_parents(child, best, kept, tree, problems)
             placed = False
             for row in kept[best]:
                 added = tree.add(best, child, *row)
@@ -77,6 +86,20 @@ class MovingPoses:
                              'frames'] += 1
             if placed:
                 yield child
+
+    def _tell_parents(
+        self, child: str, best: str, kept: Mapping[str, list], tree: TransformTree,
+        problems: Counter[str],
+    ) -> None:
+        """Count samples of other parents than the one that is used."""
+        topic = self._children[child][best].topic
+        for parent in kept.keys() - {best}:
+            problems[f"{self._children[child][parent].topic}: '{child}' hangs on '{parent}' and "
+                     f"on '{best}' by turns; only '{best}' is used"] += len(kept[parent])
+        fixed = tree.static_transforms().get(child)
+        if fixed and fixed[0] != best:
+            problems[f"{topic}: '{child}' moves in '{best}', but stands still in '{fixed[0]}'; "
+                     f"only '{best}' is used"] += 1
 
 
 def rank_of_parent(name: str, options: ReadOptions) -> tuple[bool, int]:

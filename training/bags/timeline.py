@@ -165,7 +165,8 @@ class Timeline:
         """Place what moves: by transforms, and by one odometry where no transform does."""
         placed = set(self._static)
         for epoch in self.epochs:
-            placed |= set(epoch.moving.settle(epoch.tree, self._options, self.problems))
+            placed |= set(epoch.moving.settle(
+                epoch.tree, self._options, self.problems, self._frames(epoch)))
         chosen, self.lost = choose_odometry(
             self._odometry, placed, [epoch.tree for epoch in self.epochs], sources.cameras,
             self._options, self.problems)
@@ -178,9 +179,18 @@ class Timeline:
                 if row[1].lstrip('/') not in placed:
                     epoch.moving.add(chosen, *row)
             for epoch in self.epochs:
-                list(epoch.moving.settle(epoch.tree, self._options, self.problems))
+                list(epoch.moving.settle(
+                    epoch.tree, self._options, self.problems, self._frames(epoch)))
                 epoch.moving = MovingPoses()
         self._odometry.clear()
+
+    def _frames(self, epoch: Epoch) -> set[str]:
+        """Return the frames on which the poses of the robot and its cameras depend."""
+        seen = {sight.frame for kind in (epoch.images, epoch.depths)
+                for sights in kind.values() for sight in sights}
+        fixed = {child: parent for child, (parent, *_)
+                 in epoch.tree.static_transforms().items()}
+        return epoch.moving.above({self._options.base_frame.lstrip('/'), *seen}, fixed)
 
     def _on_truth(self, topic: str, logged: int, message: Any) -> None:
         try:
