@@ -42,7 +42,7 @@ class MovingPoses:
 
     def add(self, topic: str, parent: str, child: str, stamp: int, translation: Vector,
             rotation: Vector) -> None:
-        """Take note of a sample: ns, metres, (x, y, z, w)."""
+        """Take note of a sample that `transform_problem` finds none with: ns, m, (x, y, z, w)."""
         parents = self._children.setdefault(child.lstrip('/'), {})
         samples = parents.setdefault(parent.lstrip('/'), _Samples(topic))
         samples.rows.append((stamp, translation, rotation))
@@ -77,15 +77,9 @@ class MovingPoses:
             best = max(kept, key=lambda name: (*rank_of_parent(name, options), len(kept[name])))
             if child in frames:
                 self._tell_parents(child, best, kept, tree, problems)
-            placed = False
             for row in kept[best]:
-                added = tree.add(best, child, *row)
-                placed = placed or added
-                if not added:
-                    problems[f'{parents[best].topic}: a transform is not finite or has no '
-                             'frames'] += 1
-            if placed:
-                yield child
+                tree.add(best, child, *row)
+            yield child
 
     def _tell_parents(
         self, child: str, best: str, kept: Mapping[str, list], tree: TransformTree,
@@ -136,9 +130,9 @@ def _without_contradictions(
     stamps = np.array([stamp for stamp, _, _ in rows])
     places = np.array([place for _, place, _ in rows], np.float64)
     turns = np.array([turn for _, _, turn in rows], np.float64)
-    with np.errstate(all='ignore'):  # samples that are not finite are counted elsewhere
-        turns /= np.linalg.norm(turns, axis=1, keepdims=True)
-        double = is_jump(*steps(stamps, places, turns), options) & (np.diff(stamps) == 0)
+    turns /= np.linalg.norm(turns, axis=1, keepdims=True)
+    double = is_jump(*steps(stamps, places, turns), options) & (np.diff(stamps) == 0)
+    with np.errstate(all='ignore'):  # two samples may have one stamp
         number = int(double.sum() + _out_of_line(stamps, places, turns).sum())
     if number > _FEW and number > _SHARE * len(rows):
         problems[f"{samples.topic}: '{child}' jumps to and fro in '{parent}' as if two sources "
