@@ -67,7 +67,7 @@ class Camera:
     """What a camera of the made-up robot does; tests change it."""
 
     on: bool = True
-    depth: float = 10.0  # metres, everywhere
+    depth: float | None = 10.0  # metres, everywhere; None: it has no depth
     age: float = 0.0  # seconds by which its stamps are old
     frame: str = 'optical_frame'  # of its images, or 'link': that of its body
     changes: dict = field(default_factory=dict)  # fields of the image message to spoil
@@ -205,9 +205,10 @@ class Bench:
             for key, value in camera.info.items():
                 setattr(said, key, value)
             info.publish(said)
-            depth.publish(from_depth(
-                np.full((SIZE, SIZE), camera.depth, np.float32),
-                Header(stamp=header.stamp, frame_id=camera.depth_frame or header.frame_id)))
+            if camera.depth is not None:
+                depth.publish(from_depth(
+                    np.full((SIZE, SIZE), camera.depth, np.float32),
+                    Header(stamp=header.stamp, frame_id=camera.depth_frame or header.frame_id)))
             message = from_rgb(self.pictures[name], header)
             for key, value in camera.changes.items():
                 setattr(message, key, array('B', value) if key == 'data' else value)

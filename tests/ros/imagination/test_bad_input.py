@@ -2,7 +2,9 @@
 """Every bad input gets its error code and a sentence, and the node serves on."""
 
 import math
+import threading
 
+from diagnostic_msgs.msg import DiagnosticArray
 from geometry_msgs.msg import PointStamped, PoseStamped
 from ipt_interfaces.action import Imagine
 from ipt_interfaces.msg import ErrorCode
@@ -112,6 +114,26 @@ def test_cameras_that_are_not_synchronised(afresh):
     afresh.wait_for_frames()
     response = afresh.ask(cameras=['front', 'left'])
     refused(response, ErrorCode.NOT_SYNCHRONISED, 'slop')
+
+
+def test_a_robot_without_depth_is_told_that_nothing_is_seen_to_be_hidden(afresh):
+    for camera in afresh.cameras.values():
+        camera.on, camera.depth = True, None
+    afresh.wait_for_frames()
+    response = afresh.ask(PET, target=point(3, 0), mode='answer')
+    while response.error_code == ErrorCode.NO_TRANSFORM:
+        response = afresh.ask(PET, target=point(3, 0), mode='answer')
+    assert response.success and 'was not checked' in response.message, response.message
+    assert "'front/depth/image_raw'" in response.message and 'use_depth' in response.message
+    assert afresh.ask(cameras=['front'], mode='answer').message == ''
+    told = threading.Event()
+
+    def listen(message):
+        if any('no depth image of front, left' in item.message for item in message.status):
+            told.set()
+    # It stays until the node goes: taking it away while another thread spins is a race.
+    afresh.node.create_subscription(DiagnosticArray, '/diagnostics', listen, 10)
+    assert told.wait(240.0)
 
 
 def test_unknown_camera(active):
