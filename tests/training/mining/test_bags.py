@@ -499,7 +499,7 @@ def test_odometry_without_orientation_is_counted(bag):
         pose = message.pose.pose
         pose.orientation = replace(pose.orientation, x=0.0, y=0.0, z=0.0, w=0.0)
         return message
-    with pytest.raises(BagReadError, match="odometry: a pose of 'base_link' has a quaternion"):
+    with pytest.raises(BagReadError, match="/ipt/odom: a pose of 'base_link' has a quaternion"):
         read_rollout(bag(with_tf=False, spoil=spoiled('/ipt/odom', unset)))
 
 
