@@ -19,7 +19,7 @@ _NAMELESS = frozenset(
 _STRUCTURE = frozenset({
     'banister', 'beam', 'ceiling', 'column', 'door', 'door frame', 'doorframe', 'doorway', 'floor',
     'picture', 'painting', 'railing', 'roof', 'stair', 'stairs', 'wall', 'window', 'window frame'})
-_MIN_SIDE = 1e-3  # m; scans have annotations without a single triangle
+_MIN_SIDE = 1e-3  # m, of the longest: floors and pictures are flat, a box without triangles is 0
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def scene_objects(
     """
     named = [item for item in annotations
              if item.category.strip().lower() not in _NAMELESS and item.label >= 0
-             and min(item.sizes) > _MIN_SIDE and np.isfinite(item.center).all()]
+             and max(item.sizes) > _MIN_SIDE and np.isfinite(item.center).all()]
     shift = int(any(item.label == 0 for item in named))
     table = np.zeros(max((item.label for item in named), default=0) + 1, np.int32)
     objects = {}

@@ -195,6 +195,10 @@ def example_from_row(row: dict, classes: Sequence[str] | None = None) -> Example
             row.get('class_list') or [], row.get('depth_list') or [], strict=True)
     ]
     if dense and classes is not None:
+        if len(classes) > 256:
+            raise StoreError(
+                f'the data set names {len(classes)} classes of things; the truth of a pixel can '
+                'tell 256 apart: use fewer scenes at a time')
         table = np.array([classes.index(name) for name in metadata['classes']], np.uint8)
         dense = [DenseTruth(table[truth.classes], truth.depth_mm) for truth in dense]
         metadata['classes'] = list(classes)

@@ -6,6 +6,7 @@ Slow, but its pictures are right by construction and need no graphics: the truth
 example generation is tested.
 """
 
+from dataclasses import replace
 import math
 
 from ipt_ros.geometry import compose, OrthographicCamera, Pose2D
@@ -109,3 +110,34 @@ class BoxWorld:
             self.colors[ids].reshape(*shape, 3),
             np.where(np.isfinite(nearest), nearest, 0).astype(np.float32).reshape(shape),
             ids.reshape(shape), pose, intrinsics)
+
+
+class ScannedWorld(BoxWorld):
+    """
+    A world whose pictures show things that nobody annotated, as every real scan does.
+
+    share: of small squares of the world that are of nothing known: as often as not they have the
+    id 0, else ids that no object has, above and between those that objects have. names: of the
+    boxes in turn.
+    """
+
+    unknown = (0, 3, 4242)
+
+    def __init__(self, share: float = 0.2, names: tuple[str, ...] = NAMES):
+        super().__init__()
+        self._share, self._names = share, names
+
+    def reset(self, seed: int) -> None:
+        super().reset(seed)
+        self._boxes = [replace(box, name=self._names[number % len(self._names)])
+                       for number, box in enumerate(self._boxes)]
+
+    def _frame(self, origins, directions, shape, pose, intrinsics) -> Frame:
+        frame = super()._frame(origins, directions, shape, pose, intrinsics)
+        places = origins + frame.depth.reshape(-1, 1) * directions
+        cells = np.floor(places / 0.25 + 0.01).astype(np.int64) @ (73_856_093, 19_349_663, 83_492)
+        drawn = (cells % 1000).reshape(shape)
+        unknown = drawn < 1000 * self._share
+        instance = np.where(unknown, np.array(self.unknown)[drawn % len(self.unknown)],
+                            frame.instance)
+        return replace(frame, instance=instance.astype(np.int32))

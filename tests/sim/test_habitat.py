@@ -253,6 +253,15 @@ class TestSemantics:
         assert chair.size[2] == pytest.approx(1.0)
         assert table.tolist() == [0, 0, 0, 3, 0, 0, 0, 7]
 
+    @pytest.mark.parametrize(('name', 'sizes'), [
+        ('floor', (4.0, 0.0, 3.0)), ('rug', (0.0, 1.5, 2.0)), ('picture', (0.5, 0.4, 0.0)),
+        ('cable', (0.0, 0.0, 2.0))])
+    def test_flat_things_are_things(self, name, sizes):
+        objects, table = scene_objects([Annotation(2, name, (0, 0, 0), sizes)], floor=0.0)
+        assert [item.name for item in objects] == [name]
+        assert sorted(objects[0].size) == sorted(sizes)
+        assert table.tolist() == [0, 0, 2]
+
     def test_label_zero_can_be_a_thing(self):
         things = [Annotation(label, name, (0, 0, 0), (1, 1, 1))
                   for label, name in enumerate(('bed', 'sofa'))]

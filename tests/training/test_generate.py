@@ -11,19 +11,23 @@ import time
 import box_world
 from ipt_ros.geometry import PinholeCamera, Pose2D
 from ipt_ros.spatial import Example, TASKS
-from ipt_sim import make_simulator, RenderingUnavailableError
+from ipt_sim import make_simulator, RenderingUnavailableError, SceneError
 from ipt_sim.protocol import CameraSpec, SceneObject
+from ipt_training.evaluation.objects import targets
 from ipt_training.examples import (
     EVALUATION_SEED,
     ExampleOptions,
     ExampleSource,
     generate_example,
+    GENERATED_TASKS,
     scene_seeds,
 )
 from ipt_training.examples.counting import counting_example, wanted_counts
+from ipt_training.examples.perspective import perspective_examples
 from ipt_training.examples.scene import Scene
 from ipt_training.generate import generate
-from ipt_training.store import load_examples, StoreError
+from ipt_training.relations import relations
+from ipt_training.store import load_examples, save_shard, StoreError
 from ipt_training.verification import verify_example
 import numpy as np
 import pytest
@@ -375,6 +379,70 @@ def test_metadata_say_which_views_show_what(world):
                     and not objects[key].structural
                     and (instance == key).mean() >= options.min_view_area}
             assert told == seen
+
+
+@pytest.mark.parametrize('task', GENERATED_TASKS)
+@pytest.mark.parametrize('share', [0.1, 1.0])
+def test_pixels_that_nobody_annotated_are_ordinary(task, share, tmp_path):
+    """As in every real scan: id 0, or ids that no object has; the truth calls them nothing."""
+    sim = box_world.ScannedWorld(share)
+    source = ExampleSource(sim, 40, replace(SMALL, pt_pixels=64, pet_variants=('with_arrow',)))
+    examples = [example for example in (source.make(task, index) for index in range(3)) if example]
+    assert bool(examples) == (share < 1), source.rejections
+    for example in examples:
+        objects = {item['id'] for item in example.metadata['objects']}
+        assert objects <= {item.id for item in sim.objects()}
+        assert all((truth.classes == 0).any() for truth in example.dense)
+        assert not verify_example(example)
+    if examples:
+        save_shard(tmp_path / task / 'train-0.parquet', examples)
+        stored = list(load_examples(tmp_path, dense=True, split=None))
+        assert [again.metadata['objects'] for again in stored] == [
+            example.metadata['objects'] for example in examples]
+
+
+def test_pictures_of_a_scene_show_its_objects_or_nothing():
+    scene = Scene(box_world.ScannedWorld(0.5), 3)
+    for picture in (scene.look(Pose2D(-2.0, 0.0), 32, 2, 1.2),
+                    scene.look_down((0.0, 0.0), 0.3, 5.0, 32, 2)):
+        assert set(np.unique(picture.frame.instance)) <= {0, *scene.objects}
+        assert (picture.frame.instance == 0).any() and (picture.frame.instance > 0).any()
+        rows, columns = np.nonzero(picture.frame.instance == 0)
+        assert scene.name_at(picture, rows[0], columns[0]) == 'nothing'
+        rows, columns = np.nonzero(picture.frame.instance == box_world.FLOOR)
+        assert scene.name_at(picture, rows[0], columns[0]) == 'floor'
+
+
+def test_a_mark_on_floor_that_nobody_annotated_is_turned_down():
+    sim = box_world.ScannedWorld(0.0)
+    sim.unknown = (0,)
+    scene = Scene(sim, 3)
+    sim._share = 1.0
+    rejections = Counter()
+    assert perspective_examples(scene, np.random.default_rng(0), 0, SMALL, rejections) == []
+    assert rejections
+
+
+@pytest.mark.parametrize('task', GENERATED_TASKS)
+def test_classes_of_any_name_are_asked_about(task):
+    names = ('nothing', 'TV/"DVD" shelf', "{object}'s chair", '', 'Ünterlage (2%)', 'red X')
+    source = ExampleSource(
+        box_world.ScannedWorld(0.0, names), 40, replace(SMALL, pt_pixels=64))
+    examples = [example for example in (source.make(task, index) for index in range(3)) if example]
+    assert examples, source.rejections
+    for example in examples:
+        assert not verify_example(example)
+        targets(example)  # of the evaluation of maps
+        relations(example)
+
+
+def test_a_scene_with_more_classes_than_a_pixel_can_name_is_refused_in_words():
+    names = tuple(f'thing {number}' for number in range(300))
+    boxes = [SceneObject(10 + k, name, (0.0, 0.0, 0.3), (0.4, 0.4, 0.6), 0.0, 'red')
+             for k, name in enumerate(names)]
+    with pytest.raises(SceneError, match='302 classes'):
+        Scene(box_world.BoxWorld(boxes), 0)
+    assert len(Scene(box_world.BoxWorld(boxes[:200]), 0).class_names) == 203
 
 
 def test_unknown_task_is_refused():

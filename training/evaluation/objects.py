@@ -76,19 +76,22 @@ def targets(example: Example) -> Targets | None:
     """
     truth = example.metadata
     if (get_task(example.task).imagination != 'bev' or example.target is None
-            or not example.dense or not {'objects', 'map'} <= truth.keys()):
+            or not example.dense or not {'objects', 'map', 'classes'} <= truth.keys()):
         return None
     classes = example.dense[-1].classes
-    furniture = [item for item in truth['objects'] if not item['structural']]
-    free = ~np.isin(classes, [truth['classes'].index(item['name']) for item in furniture])
-    free &= classes != truth['classes'].index('nothing')
+    number = {name: index for index, name in enumerate(truth['classes'])}
+    # What the truth per pixel has no class for cannot be looked for.
+    furniture = [item for item in truth['objects']
+                 if not item['structural'] and item['name'] in number]
+    free = ~np.isin(classes, [number[item['name']] for item in furniture])
+    free &= classes != number.get('nothing', -1)
     shown = {row['object'] for row in truth['seen'] if row['views']} if 'seen' in truth else {
         item['id'] for item in furniture}
     lab = _lab(example.target)
     places = _world(truth['map'], classes.shape)
     objects, decoys = [], []
     for item in furniture:
-        mask = _covers(item, places) & (classes == truth['classes'].index(item['name']))
+        mask = _covers(item, places) & (classes == number[item['name']])
         if item['id'] not in shown or mask.mean() < MIN_AREA:
             continue
         colour = np.median(lab[mask], axis=0)

@@ -311,8 +311,8 @@ def _mark(scene: Scene, before: Picture, target: Pose2D, variant: str) -> _Marke
     point = (target.x, target.y, 0.0)
     place = locate_target(frame.intrinsics, frame.world_from_optical, point, frame.depth)
     column, row = (round(c) for c in place.uv)
-    if scene.objects[frame.instance[row, column]].name not in FLOOR_CLASSES:
-        raise TargetOccludedError('the target is hidden by furniture')
+    if scene.name_at(before, row, column) not in FLOOR_CLASSES:
+        raise TargetOccludedError('the target is hidden, or nothing says that floor is there')
     marked = draw_cross(frame.rgb, place.uv)
     if cross_contrast(frame.rgb, place.uv) < MIN_CONTRAST:
         raise MarkNotVisibleError('the red X does not stand out from the floor there')

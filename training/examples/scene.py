@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One scene as example generation sees it: objects, room to stand, pictures with their truth."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 import math
 
@@ -9,11 +9,13 @@ import cv2
 from ipt_ros.geometry import Pose2D
 from ipt_ros.geometry.navigation import ShortestPaths
 from ipt_ros.spatial import DenseTruth
-from ipt_sim.protocol import CameraSpec, Frame, SceneObject, Simulator
+from ipt_sim.protocol import CameraSpec, Frame, SceneError, SceneObject, Simulator
 import numpy as np
 
 NOTHING = 'nothing'
 FLOOR_CLASSES = frozenset({'floor', 'rug', 'carpet', 'mat'})
+# The truth per pixel has 256 numbers; some stay free for nothing and for marks.
+MAX_CLASSES = 240
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,8 @@ class Picture:
     A rendered view at the model's resolution.
 
     ``rgb`` is averaged down from a larger render, ``frame`` is that render with its instance ids
-    and depth, ``dense`` the per-pixel truth at the size of ``rgb``.
+    and depth, ``dense`` the per-pixel truth at the size of ``rgb``. Every id in ``frame`` is that
+    of an object of the scene, or 0: scans show much that nobody annotated.
     """
 
     rgb: np.ndarray
@@ -34,14 +37,25 @@ class Scene:
     """A simulator that holds the scene of one seed, with what sampling needs to know of it."""
 
     def __init__(self, sim: Simulator, seed: int):
-        """Reset the simulator to the scene of ``seed``."""
+        """
+        Reset the simulator to the scene of ``seed``.
+
+        Raises SceneError for a scene with more classes than the truth per pixel can tell apart.
+        """
         sim.reset(seed)
         self.sim = sim
         self.seed = seed
         self.objects = {item.id: item for item in sim.objects()}
-        self.class_names = [NOTHING, *sorted({item.name for item in self.objects.values()})]
-        self._class_of_id = np.zeros(max(self.objects, default=0) + 1, np.uint8)
+        names = {item.name for item in self.objects.values()} - {NOTHING}
+        if len(names) > MAX_CLASSES:
+            raise SceneError(f'the scene has objects of {len(names)} classes; the truth of a '
+                             f'pixel can tell {MAX_CLASSES} apart')
+        self.class_names = [NOTHING, *sorted(names)]
+        # By id, of all ids that objects have: the id itself, and the class. 0 for all others.
+        self._known_id = np.zeros(max(self.objects, default=0) + 1, np.int32)
+        self._class_of_id = np.zeros(len(self._known_id), np.uint8)
         for key, item in self.objects.items():
+            self._known_id[key] = key
             self._class_of_id[key] = self.class_names.index(item.name)
         self._grid, self._origin, self._step = sim.navigable_grid()
         rows, columns = np.nonzero(self._grid)
@@ -100,7 +114,14 @@ class Scene:
         """Return the class names of object ids."""
         return [self.objects[i].name for i in ids]
 
+    def name_at(self, picture: Picture, row: int, column: int) -> str:
+        """Return the class name of what a pixel of a render shows, NOTHING if nobody knows."""
+        item = self.objects.get(int(picture.frame.instance[row, column]))
+        return NOTHING if item is None else item.name
+
     def _picture(self, frame: Frame, supersample: int) -> Picture:
+        possible = (frame.instance >= 0) & (frame.instance < len(self._known_id))
+        frame = replace(frame, instance=self._known_id[np.where(possible, frame.instance, 0)])
         middle = slice(supersample // 2, None, supersample)
         instance = frame.instance[middle, middle]
         depth = np.clip(np.round(frame.depth[middle, middle] * 1000), 0, 65535)

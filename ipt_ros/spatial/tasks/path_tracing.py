@@ -138,7 +138,7 @@ def names_arrow(question: str) -> bool:
 def _with_article(name: str, definite: bool) -> str:
     if definite:
         return f'the {name}'
-    return f'{"an" if name[0].lower() in "aeiou" else "a"} {name}'
+    return f'{"an" if name.lower().startswith(tuple("aeiou")) else "a"} {name}'
 
 
 def _checked_side(side: str) -> str:
