@@ -150,6 +150,8 @@ class Backend(ABC):
         self._require_scene()
         if not size > 0:
             raise ValueError(f'size must be positive metres, got {size}')
+        if not pixels >= 1:
+            raise ValueError(f'a map must have at least 1x1 pixels, got {pixels}')
         camera = OrthographicCamera(pixels, pixels, size / pixels)
         return self._draw_map(camera, center, yaw, depth, instance)
 

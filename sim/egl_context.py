@@ -3,9 +3,12 @@
 Which graphics context draws: habitat_sim shares a thread with other users of EGL only with help.
 
 habitat_sim makes its context current once, and trusts that it stays so. MuJoCo makes its own
-current for each picture, and nobody puts the other one back.
+current for each picture, and nobody puts the other one back. And whoever ends, ends the display
+that all of them draw on: `before_exit` has all of them end before that.
 """
 
+import atexit
+from collections.abc import Callable
 import ctypes
 import threading
 
@@ -38,6 +41,26 @@ class EglContext(threading.local):
             return None
         surfaces = (self._egl.eglGetCurrentSurface(side) for side in (_DRAW, _READ))
         return (self._egl.eglGetCurrentDisplay(), *surfaces, context)
+
+
+_closers: list[Callable[[], None]] = []
+
+
+def before_exit(close: Callable[[], None]) -> None:
+    """
+    Have graphics freed when the process ends, what was made last first.
+
+    All of it is freed before anything runs that was registered with `atexit` until now, such as
+    MuJoCo's end of the display.
+    """
+    _closers.append(close)
+    atexit.unregister(_close_all)
+    atexit.register(_close_all)
+
+
+def _close_all() -> None:
+    while _closers:
+        _closers.pop()()
 
 
 def _load_egl() -> ctypes.CDLL | None:

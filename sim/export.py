@@ -31,6 +31,7 @@ DATASET = 'rooms.scene_dataset_config.json'
 STAGE_SUFFIX = '.stage_config.json'
 ROBOT_RADIUS, ROBOT_HEIGHT = 0.2, 1.5  # m, of the robot that the navmesh settings are for
 _TRUTH_VERSION = 1
+_SEED_KEY = 'ipt_room_seed'  # in what a stage configuration may hold for its user
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ def export_scene(scene: Scene, folder: Path, name: str | None = None) -> Path:
     _write(folder / 'truth' / f'{name}.json', _json(_truth_record(truth)))
     _write(folder / 'navmesh_settings.json', _json(navmesh_settings(ROBOT_RADIUS, ROBOT_HEIGHT)))
     _write(folder / DATASET, _json({'stages': {'paths': {'.json': ['stages']}}}))
-    _write(stage, _json(_stage_config(name)))  # last: where it is, everything is
+    _write(stage, _json(_stage_config(name, scene.seed)))  # last: where it is, everything is
     return stage
 
 
@@ -114,6 +115,18 @@ def read_truth(stage: Path) -> RoomTruth | None:
         raise SceneError(f'{path} cannot be read ({error}): export the scene again') from error
 
 
+def exported_seed(stage: Path) -> int | None:
+    """
+    Return the seed of the room that a stage configuration shows, None if it is not one of ours.
+
+    The configuration says so under any name, and without the truth beside it.
+    """
+    try:
+        return int(json.loads(stage.read_text(encoding='utf-8'))['user_defined'][_SEED_KEY])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
 def _truth_record(truth: RoomTruth) -> dict[str, Any]:
     start = truth.start
     return {
@@ -129,7 +142,7 @@ def _truth_record(truth: RoomTruth) -> dict[str, Any]:
     }
 
 
-def _stage_config(name: str) -> dict[str, Any]:
+def _stage_config(name: str, seed: int) -> dict[str, Any]:
     up, front = [0.0, 1.0, 0.0], [0.0, 0.0, -1.0]
     return {
         'render_asset': f'{name}.glb',
@@ -143,6 +156,7 @@ def _stage_config(name: str) -> dict[str, Any]:
         'semantic_descriptor_filename': f'{name}.semantic.txt',
         'semantic_up': up,
         'semantic_front': front,
+        'user_defined': {_SEED_KEY: str(seed)},  # numbers would have 32 bits there
     }
 
 

@@ -9,6 +9,7 @@ another platform in the same process. That is why the libraries are tried by han
 import ctypes
 import os
 import sys
+from typing import Any
 
 from ipt_sim.protocol import RenderingUnavailableError
 
@@ -77,3 +78,27 @@ def choose_platform() -> str:
         f'cannot draw without a display: {tried} on this machine. '
         f'Install what is missing with: apt-get install {APT_PACKAGES}'
     )
+
+
+def abandon(context: Any) -> None:
+    """
+    Let go of one of MuJoCo's EGL contexts that is gone, with no context current afterwards.
+
+    Freeing it, now or when it is collected, would hit a new context: EGL uses handles again.
+    """
+    platform = sys.modules.get('mujoco.egl')
+    if platform is not None:
+        platform.EGL.eglReleaseThread()
+        context._context = None
+
+
+def revive_display() -> bool:
+    """
+    Initialise MuJoCo's EGL display again, if there was one; contexts of before stay lost.
+
+    MuJoCo initialises it once a process, and is not told when another library ends it.
+    """
+    platform = sys.modules.get('mujoco.egl')
+    if platform is None or platform.EGL_DISPLAY is None:
+        return False
+    return bool(platform.EGL.eglInitialize(platform.EGL_DISPLAY, None, None))

@@ -7,7 +7,14 @@ import threading
 from ipt_ros.geometry import looking_down, OrthographicCamera, PinholeCamera, Pose2D
 from ipt_sim.backend import Backend
 from ipt_sim.cropping import centred
-from ipt_sim.export import read_truth, ROBOT_HEIGHT, ROBOT_RADIUS, RoomTruth
+from ipt_sim.export import (
+    exported_seed,
+    read_truth,
+    ROBOT_HEIGHT,
+    ROBOT_RADIUS,
+    room_name,
+    RoomTruth,
+)
 from ipt_sim.habitat_navmesh import NavmeshFloor
 from ipt_sim.habitat_scenes import find_scenes, scene_name, SceneSource
 from ipt_sim.habitat_semantics import look_up, scene_objects
@@ -20,6 +27,7 @@ from ipt_sim.protocol import (
     SceneObject,
     SimulatorError,
 )
+from ipt_sim.seeds import checked_seed
 import numpy as np
 
 _SEAM = 0.05  # m above the ceiling's lower side: above the walls, within the ceiling
@@ -60,9 +68,11 @@ class HabitatSimulator(Backend):
         self._closed = False
         self._floor: NavmeshFloor | None = None  # there is a scene where there is a floor
         self._truth: RoomTruth | None = None
+        self._room: int | None = None  # seed of a room of ours, also where its truth is missing
         self._objects: list[SceneObject] = []
         self._table = np.zeros(1, np.int32)  # from labels in semantic pictures to ids
         self._bounds = (0.0, 0.0, 0.0, 0.0)
+        self._start = self._pose
         self._seed = 0
 
     @property
@@ -70,9 +80,12 @@ class HabitatSimulator(Backend):
         """
         The name of the scene that the seed chose; several seeds may choose the same one.
 
+        A room of ours has the name that it is exported under, whatever its file is called now.
         Raises SimulatorError before the first reset.
         """
         self._require_scene()
+        if self._room is not None:
+            return room_name(self._room)
         return scene_name(self._world.source.scene_id)
 
     # Scenes
@@ -90,8 +103,7 @@ class HabitatSimulator(Backend):
 
         Raises SceneError for a scene that cannot be used; the one before it is there again then.
         """
-        if seed < 0:
-            raise ValueError(f'a scene seed must not be negative, got {seed}')
+        seed = checked_seed(seed)
         self._require_open()
         present = (self._world.source, self._seed, self._pose)
         before = present if self._floor is not None else None
@@ -106,6 +118,10 @@ class HabitatSimulator(Backend):
     def _enter(self, source: SceneSource, seed: int) -> None:
         self._floor = None  # what is half done when something fails must not pass for a scene
         self._truth = read_truth(source.file) if source.file else None
+        if self._truth is not None:
+            self._room = self._truth.seed
+        else:
+            self._room = exported_seed(source.file) if source.file else None
         self._world.load(source)
         if self._truth is not None:
             start, floor = self._truth.start, 0.0
@@ -118,7 +134,7 @@ class HabitatSimulator(Backend):
             self._objects, self._table = scene_objects(self._world.annotations, floor)
         self._world.renderer.floor = floor
         self._floor = NavmeshFloor(self._world.pathfinder, (start.x, start.y), floor)
-        self._pose, self._seed = start, seed
+        self._pose, self._start, self._seed = start, start, seed
 
     def objects(self) -> list[SceneObject]:
         """Return everything in the scene that has a name; nothing where it has no semantics."""
@@ -178,41 +194,43 @@ class HabitatSimulator(Backend):
                 f'{self._world.source.scene_id} says nothing about its objects, so there are no '
                 'instances to draw: pass instance=False, or load its annotated version (HM3D: '
                 'hm3d_annotated_basis.scene_dataset_config.json)')
-        renderer = self._world.renderer
-        rgb = renderer.color(camera, world_from_optical)
-        metres = ids = None
         # Where label 0 is a thing, only the depth tells it from nothing.
-        if depth or (instance and self._table[0]):
-            metres = renderer.depth(camera, world_from_optical)
+        by_depth = instance and bool(self._table[0])
+        rgb, metres, labels = self._world.renderer.draw(
+            camera, world_from_optical, depth or by_depth, instance)
+        ids = None
         if instance:
-            ids = look_up(renderer.labels(camera, world_from_optical), self._table)
-            if self._table[0]:
+            ids = look_up(labels, self._table)
+            if by_depth:
                 ids[metres == 0] = 0
         return Frame(rgb, metres if depth else None, ids, world_from_optical, camera)
 
     def _require_full(self, frame: Frame) -> None:
         """
-        Refuse a picture that shows nothing, and one of a closed room that has holes.
+        Refuse the picture of a draw that failed, and one of a closed room that has holes.
 
-        A draw that failed comes back black, and faster than a good one. Scans have holes: there
-        only a picture in which nothing at all is to be seen, taken indoors, is refused.
+        A draw that failed comes back black, and faster than a good one. In a scan a black picture
+        may be right, of the sky for instance: there the floor under the start, which is known to
+        be seen, tells whether the renderer still draws.
         """
-        x, y, z = frame.world_from_optical[:3, 3]
-        xmin, ymin, xmax, ymax = self._bounds
-        ceiling = self._map_height if self._truth is None else self._truth.height
-        if not (xmin < x < xmax and ymin < y < ymax and 0.0 < z < ceiling):
-            return
-        empty = not frame.rgb.any()
         if self._truth is None:
-            empty &= frame.depth is None or not frame.depth.any()
-            empty &= self.is_navigable(float(x), float(y))
-        elif frame.instance is not None:
-            empty |= np.count_nonzero(frame.instance == 0) > _WIDEST_GAP * frame.instance.size
-        if empty:
+            failed = (not frame.rgb.any() and (frame.depth is None or not frame.depth.any())
+                      and not self._world.shows_floor(self._start))
+        else:
+            failed = self._is_inside(frame) and (not frame.rgb.any() or (
+                frame.instance is not None and np.count_nonzero(frame.instance == 0)
+                > _WIDEST_GAP * frame.instance.size))
+        if failed:
             raise EmptyFrameError(
                 'the renderer returned an empty picture where something has to be seen: the '
                 'graphics driver failed, or the scene is damaged. Try a new process, or another '
                 'gpu_device')
+
+    def _is_inside(self, frame: Frame) -> bool:
+        """Tell whether a picture was taken in the closed room."""
+        x, y, z = frame.world_from_optical[:3, 3]
+        xmin, ymin, xmax, ymax = self._bounds
+        return xmin < x < xmax and ymin < y < ymax and 0.0 < z < self._truth.height
 
     # Life
 

@@ -20,6 +20,12 @@ _SUBCELL_BITS = 8  # cv2 draws polygons with this many fractional bits
 _SUBCELLS = 1 << _SUBCELL_BITS
 _AROUND = np.ones((5, 5), np.uint8)  # two cells: polygons are drawn to within one
 _ARRIVED = 1e-3  # a move that ends this close to its aim was not stopped, m
+# The top of a bed, a table, a counter: so much higher than the floor beside it (m), and no larger
+# (m2) than this. What is larger is a terrace or a floor of a house on a slope.
+_TOP_HEIGHTS = (0.15, 2.0)
+_LARGEST_TOP = 10.0
+_BESIDE = 0.5  # m, besides the robot's radius on both sides: slopes, and what is cut off at edges
+_TOP_CELL = 0.1  # m, of the plan in which tops are compared with floors
 
 
 def navmesh_settings(radius: float, height: float) -> dict[str, float]:
@@ -42,6 +48,61 @@ def is_for_robot(settings: Any, radius: float, height: float) -> bool:
     """Tell whether a navigation mesh with these NavMeshSettings is safe for our robot, too."""
     return (settings is not None and settings.agent_radius >= radius - 1e-4
             and settings.agent_height >= height - 1e-4)
+
+
+def furniture_tops(pathfinder: Any) -> frozenset[int]:
+    """
+    Return the islands of a navigation mesh that are no floor, but the top of furniture.
+
+    A robot is not wanted on beds and tables, though a navigation mesh covers them. Such an island
+    is small, and beside it is a larger one that lies 0.15 to 2 m below: the floor under furniture
+    is not navigable itself, so that the two never overlap.
+    """
+    settings = pathfinder.nav_mesh_settings
+    reach = 2 * (settings.agent_radius if settings is not None else 0.0) + _BESIDE
+    islands = [_triangles(pathfinder, number) for number in range(pathfinder.num_islands)]
+    areas = [_plan_area(triangles) for triangles in islands]
+    return frozenset(
+        number for number, area in enumerate(areas) if area <= _LARGEST_TOP and any(
+            _is_beside(islands[number], islands[other], reach)
+            for other, size in enumerate(areas) if size > area))
+
+
+def _triangles(pathfinder: Any, island: int) -> np.ndarray:
+    """Return the triangles (N, 3, 3) of an island, metres in our world with Habitat's floor 0."""
+    corners = np.array([np.array(vertex, np.float64) for vertex in
+                        pathfinder.build_navmesh_vertices(island)]).reshape(-1, 3)
+    indices = np.array(pathfinder.build_navmesh_vertex_indices(island), int)
+    return to_world(corners)[indices.reshape(-1, 3)]
+
+
+def _plan_area(triangles: np.ndarray) -> float:
+    """Return the square metres that triangles cover, seen from above."""
+    (ax, ay), (bx, by) = (
+        (triangles[:, corner, :2] - triangles[:, 0, :2]).T for corner in (1, 2))
+    return float(np.abs(ax * by - ay * bx).sum() / 2)
+
+
+def _is_beside(top: np.ndarray, floor: np.ndarray, reach: float) -> bool:
+    """Tell whether a floor is within reach (m, in the plan) of a top as high as furniture."""
+    if not len(top):
+        return False
+    low, high = _TOP_HEIGHTS
+    drop = np.median(top[:, :, 2]) - floor[:, :, 2].mean(axis=1)
+    first = top[:, :, :2].min(axis=(0, 1)) - reach
+    last = top[:, :, :2].max(axis=(0, 1)) + reach
+    near = (floor[:, :, :2].max(axis=1) >= first) & (floor[:, :, :2].min(axis=1) <= last)
+    floor = floor[near.all(axis=1) & (drop >= low) & (drop <= high)]
+    columns, rows = np.ceil((last - first) / _TOP_CELL).astype(int) + 1
+    plans = []
+    for triangles in (top, floor):
+        plan = np.zeros((rows, columns), np.uint8)
+        for points in np.round((triangles[:, :, :2] - first) / _TOP_CELL).astype(np.int32):
+            cv2.fillConvexPoly(plan, points, 1)
+        plans.append(plan)
+    radius = math.ceil(reach / _TOP_CELL)
+    around = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
+    return bool((cv2.dilate(plans[0], around) & plans[1]).any())
 
 
 class NavmeshFloor:
@@ -117,11 +178,8 @@ class NavmeshFloor:
 
         A building has hundreds of thousands of cells, and each question takes microseconds.
         """
-        corners = np.array([np.array(vertex, np.float64) for vertex in
-                            self._pathfinder.build_navmesh_vertices(self._island)])
-        indices = np.array(self._pathfinder.build_navmesh_vertex_indices(self._island), int)
-        triangles = to_world(corners, self._floor)[indices.reshape(-1, 3)]
-        heights = triangles[:, :, 2] - self._height
+        triangles = _triangles(self._pathfinder, self._island)
+        heights = triangles[:, :, 2] - self._floor - self._height
         near_us = (heights.min(axis=1) < _SAME_FLOOR) & (heights.max(axis=1) > -_SAME_FLOOR)
         triangles, heights = triangles[near_us], heights[near_us]  # stairs lead to other floors
         level = np.abs(heights).max(axis=1) < _SAME_FLOOR / 2

@@ -8,6 +8,7 @@ asked for, and kept for the next picture.
 """
 
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 import math
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 from ipt_ros.geometry import OrthographicCamera, PinholeCamera
 from ipt_sim.egl_context import EglContext
 from ipt_sim.habitat_frames import camera_pose
-from ipt_sim.protocol import RenderingUnavailableError
+from ipt_sim.protocol import BackendUnavailableError, RenderingUnavailableError
 import numpy as np
 
 NEAR, FAR = 0.01, 100.0  # clipping planes, m
@@ -71,9 +72,14 @@ class HabitatRenderer:
     Draws what a habitat_sim.Simulator has loaded, from poses in our world.
 
     context: in which the simulator draws. floor: Habitat's y (m) of the floor on which our z is 0.
+    Raises BackendUnavailableError for a release that lacks what it needs.
     """
 
     def __init__(self, habitat_sim: Any, simulator: Any, context: EglContext):
+        if not hasattr(simulator, 'sensors'):
+            raise BackendUnavailableError(
+                'this release of habitat-sim has no Simulator.sensors: the habitat backend needs '
+                'v0.3.4 or later (docs/habitat.md)')
         self.floor = 0.0
         self._context = context
         self._habitat_sim = habitat_sim
@@ -81,43 +87,63 @@ class HabitatRenderer:
         self._sensors: OrderedDict[str, None] = OrderedDict()
         self._parallel_is_metric: bool | None = None
 
-    def color(
-        self, camera: PinholeCamera | OrthographicCamera, world_from_optical: np.ndarray
-    ) -> np.ndarray:
-        """Draw uint8 (H, W, 3)."""
-        rgba = self._observe('COLOR', Lens.of(camera), world_from_optical)
-        return np.ascontiguousarray(rgba[:, :, :3])
+    def draw(
+        self,
+        camera: PinholeCamera | OrthographicCamera,
+        world_from_optical: np.ndarray,
+        depth: bool = False,
+        labels: bool = False,
+    ) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+        """
+        Draw colour, and on demand depth and labels, all of one view.
+
+        Colour is uint8 (H, W, 3); depth float32 (H, W), metres along the optical axis, 0 where
+        nothing was hit; labels uint32 (H, W), the numbers that the scene's annotations use.
+        """
+        kinds = ['COLOR', *['DEPTH'] * depth, *['SEMANTIC'] * labels]
+        lens = Lens.of(camera)
+        drawn = dict(zip(kinds, self._observe(kinds, lens, world_from_optical), strict=True))
+        return (
+            np.ascontiguousarray(drawn['COLOR'][:, :, :3]),
+            self._metres(drawn['DEPTH'], lens, world_from_optical) if depth else None,
+            np.array(drawn['SEMANTIC'], np.uint32) if labels else None)
 
     def depth(
         self, camera: PinholeCamera | OrthographicCamera, world_from_optical: np.ndarray
     ) -> np.ndarray:
-        """Draw float32 (H, W), metres along the optical axis, 0 = nothing hit."""
+        """Draw depth alone; see `draw`."""
         lens = Lens.of(camera)
-        raw = np.array(self._observe('DEPTH', lens, world_from_optical), np.float32)
+        raw, = self._observe(['DEPTH'], lens, world_from_optical)
+        return self._metres(raw, lens, world_from_optical)
+
+    def _metres(
+        self, raw: np.ndarray, lens: Lens, world_from_optical: np.ndarray
+    ) -> np.ndarray:
+        raw = np.array(raw, np.float32)
         if not (lens.parallel and raw.any()):
             return raw
         if self._parallel_is_metric is None:
             self._parallel_is_metric = self._compare_depths(lens, world_from_optical, raw)
         return raw if self._parallel_is_metric else orthographic_depth(raw)
 
-    def labels(
-        self, camera: PinholeCamera | OrthographicCamera, world_from_optical: np.ndarray
-    ) -> np.ndarray:
-        """Draw uint32 (H, W): the numbers that the scene's annotations use."""
-        return np.array(self._observe('SEMANTIC', Lens.of(camera), world_from_optical), np.uint32)
-
-    def _observe(self, kind: str, lens: Lens, world_from_optical: np.ndarray) -> np.ndarray:
+    def _observe(
+        self, kinds: Sequence[str], lens: Lens, world_from_optical: np.ndarray
+    ) -> list[np.ndarray]:
+        """Return what sensors of these kinds, all with this lens, observe from a pose."""
         self._context.restore()
-        # The sensor comes first: adding one moves the agent's sensors about.
-        uuid = self._sensor(kind, lens)
+        # The sensors come first: adding one moves the agent's sensors about.
+        uuids = [self._sensor(kind, lens) for kind in kinds]
         position, rotation = camera_pose(world_from_optical, self.floor)
         state = self._habitat_sim.AgentState()
         state.position = position.astype(np.float32)
         state.rotation = rotation  # (x, y, z, w)
         self._simulator.get_agent(0).set_state(state)
-        sensor = self._simulator.sensors[uuid]
-        sensor.draw_observation()
-        return sensor.get_observation()
+        observed = []
+        for uuid in uuids:
+            sensor = self._simulator.sensors[uuid]
+            sensor.draw_observation()
+            observed.append(sensor.get_observation())
+        return observed
 
     def _sensor(self, kind: str, lens: Lens) -> str:
         unit = 'm' if lens.parallel else 'rad'
@@ -144,14 +170,14 @@ class HabitatRenderer:
         way = 0.02  # short: what is close to the near plane must not be lost
         moved = world_from_optical.copy()
         moved[:3, 3] += way * moved[:3, 2]
-        again = np.array(self._observe('DEPTH', lens, moved), np.float32)
+        again = np.array(self._observe(['DEPTH'], lens, moved)[0], np.float32)
         for is_metric, metres in ((False, orthographic_depth), (True, np.asarray)):
             both = (raw != 0) & (again != 0)
             if both.any() and abs(np.median((metres(raw) - metres(again))[both]) - way) < 0.002:
                 return is_metric
         raise RenderingUnavailableError(
             'this release of habitat_sim gives depths of orthographic views that are not '
-            'understood: ask for a map without depth, or use habitat-sim 0.3.3')
+            'understood: ask for a map without depth, or use habitat-sim v0.3.4')
 
 
 def sensor_spec(habitat_sim: Any, uuid: str, kind: str, lens: Lens) -> Any:

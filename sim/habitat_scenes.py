@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Which scenes a user means: files, and names in a scene data set."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 import json
 from pathlib import Path
@@ -63,6 +64,69 @@ def scene_name(scene_id: str) -> str:
     'TEEsavR23oF'
     """
     return Path(scene_id).name.split('.', 1)[0]
+
+
+def is_flat(source: SceneSource) -> bool:
+    """
+    Tell whether a scene says that it is drawn as it is coloured, without any light on it.
+
+    Such are our rooms and most scans. False where nothing says so.
+    """
+    return _stage_settings(source).get('shader_type') == 'flat'
+
+
+def require_annotated(sources: Sequence[SceneSource]) -> None:
+    """
+    Refuse scenes of which none can say what its objects are, before any of them is loaded.
+
+    Told from the files alone, so that a scene which passes may yet turn out to say nothing.
+    Raises SceneError.
+    """
+    if sources and not any(map(_may_be_annotated, sources)):
+        raise SceneError(
+            f'{sources[0].scene_id} says nothing about its objects, and there is nothing to ask '
+            'without: load an annotated version (HM3D: hm3d_annotated_basis.scene_dataset_config'
+            '.json), or name "semantic_asset" and "semantic_descriptor_filename" in a '
+            '*.stage_config.json')
+
+
+def _may_be_annotated(source: SceneSource) -> bool:
+    path = source.file
+    if path is None or path.name.endswith('.scene_instance.json'):
+        return True  # what a scene is composed of is known by the names of its files
+    if 'semantic' in json.dumps(_read_json(Path(source.dataset))):
+        return True
+    if path.suffix == '.json':
+        settings = _stage_settings(source)
+        return any('semantic' in key or 'house' in key for key in settings)
+    # Habitat looks beside a mesh for files with these endings.
+    beside = [file.name for file in path.parent.iterdir()]
+    return 'info_semantic.json' in beside or any(
+        name.startswith(scene_name(path.name)) and (
+            'semantic' in name or name.endswith(('.house', '.scn'))) for name in beside)
+
+
+def _stage_settings(source: SceneSource) -> dict:
+    """Return what is configured of a stage: by its data set, and by itself."""
+    stages = _read_json(Path(source.dataset)).get('stages')
+    settings = stages.get('default_attributes') if isinstance(stages, dict) else None
+    settings = settings if isinstance(settings, dict) else {}
+    if source.file is not None and source.file.name.endswith('.stage_config.json'):
+        settings = settings | _read_json(source.file)
+    elif source.file is None or source.file.suffix == '.json':
+        settings = {}  # of the stage that a composed scene stands on: not known here
+    return settings
+
+
+def _read_json(path: Path) -> dict:
+    """Return an object of a JSON file, an empty one for any other file."""
+    if path.suffix != '.json':
+        return {}
+    try:
+        content = json.loads(path.read_text(encoding='utf-8'))
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
 
 
 def _list_dataset(scene_dataset: str) -> list[Path]:

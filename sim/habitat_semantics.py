@@ -90,9 +90,8 @@ def scene_objects(
     floor: Habitat's y (m) of the floor on which our z is 0. Ids are the labels, or, where label 0
     is a thing, one more; everything without a name becomes 0 in the table (int32).
     """
-    named = [item for item in annotations
-             if item.category.strip().lower() not in _NAMELESS and item.label >= 0
-             and max(item.sizes) > _MIN_SIDE and np.isfinite(item.center).all()]
+    named = [item for item in annotations if _is_named(item) and _has_triangles(item)
+             and np.isfinite(item.center).all()]
     shift = int(any(item.label == 0 for item in named))
     table = np.zeros(max((item.label for item in named), default=0) + 1, np.int32)
     objects = {}
@@ -105,6 +104,20 @@ def scene_objects(
             number, name, _numbers(to_world(item.center, floor)), size, yaw, UNKNOWN_COLOR,
             name in _STRUCTURE)
     return [objects[number] for number in sorted(objects)], table
+
+
+def without_triangles(annotations: Iterable[Annotation]) -> tuple[list[Annotation], int]:
+    """Return the objects with names that nothing in the scene shows, and how many have names."""
+    named = [item for item in annotations if _is_named(item)]
+    return [item for item in named if not _has_triangles(item)], len(named)
+
+
+def _is_named(item: Annotation) -> bool:
+    return item.category.strip().lower() not in _NAMELESS and item.label >= 0
+
+
+def _has_triangles(item: Annotation) -> bool:
+    return max(item.sizes) > _MIN_SIDE
 
 
 def look_up(labels: np.ndarray, table: np.ndarray) -> np.ndarray:

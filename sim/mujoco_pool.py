@@ -101,7 +101,8 @@ class ScenePool:
     """
     The compiled model, its data, and the scene that is written into it.
 
-    The number of an item in instance images is the number of its MuJoCo body. Contact shadows
+    Items are numbered in instance images as they come in the scene, from 1 on, as in exported
+    rooms; ``ids`` has the number of each MuJoCo body, 0 for one that shows no item. Contact shadows
     (dark patches under furniture, far cheaper than shadow maps) belong to the last body; they are
     the last geoms, so that a draw can leave them out by drawing fewer geoms.
     """
@@ -127,6 +128,7 @@ class ScenePool:
         self.shadow_count = 0
         self._painted: dict[str, Pattern] = {}
         self.changed_textures: set[int] = set()  # since a renderer last took them over
+        self.ids = np.zeros(self.model.nbody, np.int32)
 
     def load(self, scene: Scene) -> dict[int, Item]:
         """
@@ -137,8 +139,8 @@ class ScenePool:
         model, data = self.model, self.data
         model.geom_group[:] = GROUP_UNUSED
         free = [iter(slots) for slots in self._slots]
-        items: dict[int, Item] = {}
-        for item in scene.items:
+        self.ids[:] = 0
+        for number, item in enumerate(scene.items, 1):
             kind = 2 if not item.structural else 0 if item.name in (
                 'floor', 'ceiling', 'wall') else 1
             slot = next(free[kind], None)
@@ -147,7 +149,7 @@ class ScenePool:
                     f'the scene of seed {scene.seed} does not fit into the pool: no body left '
                     f'for "{item.name}" with {len(item.parts)} parts'
                 )
-            items[slot.body] = item
+            self.ids[slot.body] = number
             data.mocap_pos[slot.mocap] = (item.pose.x, item.pose.y, item.z)
             half = item.pose.yaw / 2
             data.mocap_quat[slot.mocap] = (math.cos(half), 0.0, 0.0, math.sin(half))
@@ -163,7 +165,7 @@ class ScenePool:
         mujoco.mj_kinematics(model, data)
         mujoco.mj_comPos(model, data)
         mujoco.mj_camlight(model, data)
-        return items
+        return dict(enumerate(scene.items, 1))
 
     def _write_patterns(self, scene: Scene) -> None:
         """Paint the patterns that are not there yet; those of other scenes stay, unused."""

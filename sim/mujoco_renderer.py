@@ -7,12 +7,13 @@ here, so geoms are collected once a scene, and a picture costs one or two draws:
 by multisampling), and, for depth and instances together, one draw of flat ids.
 """
 
-import atexit
+import functools
 import threading
 import weakref
 
 from ipt_ros.geometry import OrthographicCamera, PinholeCamera
-from ipt_sim.gl import APT_PACKAGES
+from ipt_sim.egl_context import before_exit
+from ipt_sim.gl import abandon, APT_PACKAGES, revive_display
 from ipt_sim.mujoco_pool import GROUP_CEILING, GROUP_UNUSED, ScenePool
 from ipt_sim.protocol import RenderingUnavailableError, SimulatorError
 import mujoco
@@ -32,17 +33,8 @@ class OffscreenRenderer:
         # The depth formula must use the planes that the graphics library sees, in its precision.
         self._near = np.float64(np.float32(visual.map.znear * pool.model.stat.extent))
         self._far = np.float64(np.float32(visual.map.zfar * pool.model.stat.extent))
-        try:
-            self._gl = mujoco.GLContext(*self._size)
-            self._gl.make_current()
-            self._context = mujoco.MjrContext(pool.model, mujoco.mjtFontScale.mjFONTSCALE_50)
-        except Exception as error:  # PyOpenGL, EGL and MuJoCo each raise types of their own
-            raise RenderingUnavailableError(
-                f'cannot draw without a display: {error}. Try MUJOCO_GL=osmesa, or install: '
-                f'apt-get install {APT_PACKAGES}'
-            ) from error
-        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
-        self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
+        self._gl = self._context = None
+        self._start()
         self._inside = mujoco.MjvScene(pool.model, _MAX_GEOMS)
         self._plan = mujoco.MjvScene(pool.model, _MAX_GEOMS)  # without the ceiling
         self._option = mujoco.MjvOption()
@@ -50,13 +42,48 @@ class OffscreenRenderer:
         self._option.geomgroup[GROUP_UNUSED] = 0
         self._camera = mujoco.MjvCamera()
         self._buffers: tuple[np.ndarray, np.ndarray] | None = None
+
+    def _start(self) -> None:
+        """Make a graphics context and put all that the model holds into it."""
+        try:
+            try:
+                self._gl = mujoco.GLContext(*self._size)
+            except Exception:
+                if not revive_display():
+                    raise
+                self._gl = mujoco.GLContext(*self._size)
+            self._gl.make_current()
+            self._context = mujoco.MjrContext(
+                self._pool.model, mujoco.mjtFontScale.mjFONTSCALE_50)
+        except Exception as error:  # PyOpenGL, EGL and MuJoCo each raise types of their own
+            raise RenderingUnavailableError(
+                f'cannot draw without a display: {error}. Try MUJOCO_GL=osmesa, or install: '
+                f'apt-get install {APT_PACKAGES}'
+            ) from error
+        mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN, self._context)
+        self._context.readDepthMap = mujoco.mjtDepthMap.mjDEPTH_ZEROFAR
         # MuJoCo ends its EGL display at exit; contexts must be gone by then.
-        atexit.register(_close_if_alive, weakref.ref(self))
+        before_exit(functools.partial(_close_if_alive, weakref.ref(self)))
+
+    def _make_current(self) -> None:
+        """
+        Make the graphics context current, or a new one where it is gone.
+
+        Another library that draws in this process, habitat_sim for one, ends the display that
+        both share when it is closed.
+        """
+        try:
+            self._gl.make_current()
+        except Exception:  # whatever PyOpenGL and MuJoCo raise
+            if not revive_display():
+                raise
+            self._forget()
+            self._start()
 
     def update(self) -> None:
         """Collect what there is to draw; call it after the pool loaded a scene."""
         if self._pool.changed_textures:
-            self._gl.make_current()
+            self._make_current()
             for texture in sorted(self._pool.changed_textures):
                 mujoco.mjr_uploadTexture(self._pool.model, self._context, texture)
             self._pool.changed_textures.clear()
@@ -69,15 +96,16 @@ class OffscreenRenderer:
             for flag in (mujoco.mjtRndFlag.mjRND_SHADOW, mujoco.mjtRndFlag.mjRND_REFLECTION,
                          mujoco.mjtRndFlag.mjRND_SKYBOX, mujoco.mjtRndFlag.mjRND_HAZE):
                 scene.flags[flag] = 0
-        self._bodies = [self._bodies_of(scene) for scene in (self._inside, self._plan)]
+        self._ids = [self._ids_of(scene) for scene in (self._inside, self._plan)]
 
-    def _bodies_of(self, scene: mujoco.MjvScene) -> np.ndarray:
-        """Map a colour id of the flat draw (segment + 1; 0 is background) to a body."""
+    def _ids_of(self, scene: mujoco.MjvScene) -> np.ndarray:
+        """Map a colour id of the flat draw (segment + 1; 0 is background) to an item's number."""
         geoms = scene.geoms[:scene.ngeom]
-        bodies = np.zeros(scene.ngeom + 1, np.int32)
+        ids = np.zeros(scene.ngeom + 1, np.int32)
         segments = np.array([geom.segid for geom in geoms]) + 1
-        bodies[segments] = self._pool.model.geom_bodyid[[geom.objid for geom in geoms]]
-        return bodies
+        bodies = self._pool.model.geom_bodyid[[geom.objid for geom in geoms]]
+        ids[segments] = self._pool.ids[bodies]
+        return ids
 
     def draw(
         self,
@@ -108,7 +136,7 @@ class OffscreenRenderer:
             )
         scene = self._inside if ceiling else self._plan
         self._aim(scene, intrinsics, world_from_optical)
-        self._gl.make_current()
+        self._make_current()
         viewport = mujoco.MjrRect(0, 0, width, height)
 
         pixels, z_buffer = self._read_buffers(height, width)
@@ -136,7 +164,7 @@ class OffscreenRenderer:
             segments = pixels[::-1, :, 1].astype(np.int32)
             segments <<= 8
             segments |= pixels[::-1, :, 0]
-            ids = self._bodies[0 if ceiling else 1][segments]
+            ids = self._ids[0 if ceiling else 1][segments]
         return rgb, metres, ids
 
     def _read_buffers(self, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
@@ -195,11 +223,22 @@ class OffscreenRenderer:
 
     def close(self) -> None:
         """Free what the graphics library holds."""
-        if self._context is not None:
+        if self._context is None:
+            return
+        try:
             self._gl.make_current()
-            self._context.free()
-            self._context = None
-            self._gl.free()
+        except Exception:  # it is gone, and all in it
+            self._forget()
+            return
+        self._context.free()
+        self._context = None
+        self._gl.free()
+
+    def _forget(self) -> None:
+        """Let go of a graphics context that is gone."""
+        context, self._context = self._context, None
+        abandon(self._gl)
+        context.free()  # of what MuJoCo holds; no graphics context is current that could suffer
 
 
 def _close_if_alive(reference: weakref.ref) -> None:

@@ -69,6 +69,15 @@ class CameraSpec:
     roll: float = 0.0
     center_shift: tuple[int, int] = (0, 0)
 
+    def __post_init__(self):
+        """Refuse sizes and fields of view that no camera has."""
+        if not (self.width >= 1 and self.height >= 1):
+            raise ValueError(f'camera "{self.name}" must have at least 1x1 pixels, got '
+                             f'{self.width}x{self.height}')
+        if not 0.0 < self.hfov < math.pi:
+            raise ValueError(f'hfov of camera "{self.name}" must lie between 0 and pi rad, got '
+                             f'{self.hfov}')
+
     @property
     def intrinsics(self) -> PinholeCamera:
         """The pinhole camera of this specification."""
@@ -167,7 +176,11 @@ class Simulator(Protocol):
         ...
 
     def reset(self, seed: int) -> None:
-        """Build the scene of this seed and put the robot at its start."""
+        """
+        Build the scene of this seed and put the robot at its start.
+
+        Raises ValueError for a seed that is no whole number from 0 on; there is no largest one.
+        """
         ...
 
     def objects(self) -> list[SceneObject]:

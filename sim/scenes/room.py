@@ -14,6 +14,7 @@ from ipt_ros.geometry import Pose2D
 from ipt_sim.scenes.furniture import box, Color, FURNITURE, FurnitureClass, WHITE
 from ipt_sim.scenes.model import Item, Light, Part, Scene
 from ipt_sim.scenes.textures import PAINTINGS
+from ipt_sim.seeds import checked_seed
 import numpy as np
 
 CELL = 0.05
@@ -211,10 +212,9 @@ def generate_scene(seed: int) -> Scene:
     Generate the furnished room of this seed; the same seed always gives the same room.
 
     Rooms measure 4 to 5.5 m a side and hold 8 to 14 pieces where they fit. Raises ValueError for
-    a negative seed.
+    anything but a whole number from 0 on.
     """
-    if seed < 0:
-        raise ValueError(f'a scene seed must not be negative, got {seed}')
+    seed = checked_seed(seed)
     rng = np.random.default_rng(seed)
     size = tuple(round(float(side) / CELL) * CELL for side in rng.uniform(4.0, 5.5, 2))
     height = float(rng.uniform(2.4, 2.7))

@@ -8,12 +8,13 @@ uploaded or loaded as it is.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 import json
 from pathlib import Path
 from typing import Any, TYPE_CHECKING
 
-from ipt_training.datasets.splits import SPLITS
+from ipt_training.datasets.splits import is_for_evaluation, seed_in, SPLITS
+from ipt_training.examples import EVALUATION_SEED
 from ipt_training.store import read_metadata, split_of_shard, StoreError, write_json
 import yaml
 
@@ -35,6 +36,7 @@ def make_card(plan: 'Plan', shards: Mapping[Path, int], tally: dict, out: Path) 
     written, or where splits share a place: then no number measured on them could be trusted.
     """
     tasks: dict[str, _Statistics] = {task: _Statistics() for task in plan.tasks}
+    evaluated: set[str] = set()
     for path, length in shards.items():
         rows = list(read_metadata(path))
         if len(rows) != length:
@@ -42,6 +44,8 @@ def make_card(plan: 'Plan', shards: Mapping[Path, int], tally: dict, out: Path) 
                              'data set and build it again')
         for row in rows:
             tasks[row['task']].add(row, split_of_shard(path))
+            if is_for_evaluation(row.get('scene_name') or row['scene'], seed_in(row)):
+                evaluated.add(row['place'])
     places = {split: set().union(*(s.places[split] for s in tasks.values())) for split in SPLITS}
     check_disjoint(places)
     cost = tally['cost']
@@ -65,7 +69,7 @@ def make_card(plan: 'Plan', shards: Mapping[Path, int], tally: dict, out: Path) 
         'failed_verification': tally['failed'],
         'refused': tally['refused'],
         'problems': _problems(tally, tasks),
-        'notes': _notes(plan, places),
+        'notes': _notes(plan, places, evaluated),
         'files': {str(path.relative_to(out)): length for path, length in shards.items()},
     }
 
@@ -156,10 +160,16 @@ def _problems(tally: dict, tasks: Mapping[str, _Statistics]) -> list[str]:
     return found
 
 
-def _notes(plan: 'Plan', places: Mapping[str, set[str]]) -> list[str]:
+def _notes(
+    plan: 'Plan', places: Mapping[str, set[str]], evaluated: Collection[str],
+) -> list[str]:
     """Say what a user may not expect, though it is what was asked for."""
     total = len(set().union(*places.values()))
-    return [
+    kept_back = [
+        f'{len(evaluated)} place{"s" * (len(evaluated) != 1)} with a seed from {EVALUATION_SEED} '
+        f'on, on which checkpoints are evaluated: all in the test split, such as {min(evaluated)}'
+    ] if evaluated else []
+    return kept_back + [
         f'{split}: no example; {total} place{"s" * (total != 1)} and a share of {share:.0%}, by '
         'which some split may get none'
         for split, share in plan.shares.items() if share and total and not places[split]]

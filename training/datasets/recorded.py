@@ -5,18 +5,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-import re
 
 from ipt_ros.spatial import Example
-from ipt_sim import BACKENDS
 from ipt_training.bags import BagReadError, read_rollout, ReadOptions
+from ipt_training.datasets.splits import room_seed
 from ipt_training.datasets.units import Made, Unit
 from ipt_training.mining import mine_examples, MiningOptions
 from ipt_training.store import StoreError
 from ipt_training.verification import keep_fair
-
-# How a bag's ground truth calls generated rooms; the same seed is the same room in all of them.
-_ROOM = re.compile(rf'(?:{"|".join(BACKENDS)})_(\d+)')
 
 
 @dataclass(frozen=True)
@@ -121,7 +117,6 @@ class RecordedBags:
 
 def _placed(example: Example, bag: Recording) -> Example:
     """Say which bag an example is from; a room that a simulator generated is known by its seed."""
-    scene = example.metadata['scene']
-    room = _ROOM.fullmatch(scene)
-    known = {'scene': int(room[1])} if room else {}
+    seed = room_seed(example.metadata['scene'])
+    known = {} if seed is None else {'scene': seed}
     return replace(example, metadata=example.metadata | known | {'bag': bag.path.name})

@@ -12,6 +12,7 @@ from ipt_sim import (
     RandomizedSimulator,
     SceneError,
 )
+from ipt_sim.habitat_scenes import find_scenes, require_annotated
 from ipt_training.datasets.units import Made, Unit
 from ipt_training.examples import EVALUATION_SEED, ExampleOptions, ExampleSource, scene_seeds
 
@@ -73,7 +74,13 @@ class SimulatedScenes:
         }
 
     def open(self) -> Callable[[Unit], Made]:
-        """Start a simulator. Raises SimulatorError where that is not possible."""
+        """
+        Start a simulator.
+
+        Raises SimulatorError where that is not possible, or no scene says what its objects are.
+        """
+        if self.backend == 'habitat' and self.scene:
+            require_annotated(find_scenes(self.scene, self.scene_dataset))
         side = 2 * largest_picture(self.options)  # randomised cameras draw more than they show
         sim = make_simulator(
             self.backend, scene=self.scene, scene_dataset=self.scene_dataset,

@@ -15,7 +15,7 @@ import time
 from typing import Any, Protocol
 
 from ipt_ros.spatial import Example
-from ipt_training.datasets.splits import place_of, split_of
+from ipt_training.datasets.splits import place_of, seed_in, split_of
 from ipt_training.store import save_shard, SUFFIX, write_json
 
 _VERIFICATION = ' verification: '  # stands in the reasons that `keep_fair` counts
@@ -105,7 +105,7 @@ def work_on(
     rows: list[tuple[str, str]] = []
     parts: dict[tuple[str, str], list[Example]] = {}
     for example in made.examples:
-        split = split_of(scene_of(example), shares)
+        split = split_of(scene_of(example), shares, seed_in(example.metadata))
         rows.append((example.task, split))
         parts.setdefault((example.task, split), []).append(_described(example, split, about))
     for (task, split), examples in parts.items():

@@ -40,12 +40,15 @@ class Scene:
         """
         Reset the simulator to the scene of ``seed``.
 
-        Raises SceneError for a scene with more classes than the truth per pixel can tell apart.
+        Raises SceneError for a scene that names nothing, and for one with more classes than the
+        truth per pixel can tell apart.
         """
         sim.reset(seed)
         self.sim = sim
         self.seed = seed
         self.objects = {item.id: item for item in sim.objects()}
+        if not self.objects:
+            raise SceneError('the scene says nothing about its objects: there is nothing to ask')
         names = {item.name for item in self.objects.values()} - {NOTHING}
         if len(names) > MAX_CLASSES:
             raise SceneError(f'the scene has objects of {len(names)} classes; the truth of a '

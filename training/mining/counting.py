@@ -124,6 +124,7 @@ def _example(place: Place, track: Track, center: Pose2D, asked: list[Pose2D], fo
         questions=[*questions, request],
         metadata={
             'scene': place.scene(records[0]),
+            'scene_seed': place.seed(records[0]),
             'poses': [numbers(p.x, p.y, p.yaw) for p in asked],
             'map': {'center': numbers(center.x, center.y), 'yaw': numbers(center.yaw)[0],
                     'size': options.map_size},

@@ -180,6 +180,7 @@ def _example(place: Place, first: FrameRecord, second: FrameRecord, turn: str, b
         questions=questions,
         metadata={
             'scene': place.scene(first),
+            'scene_seed': place.seed(first),
             'turn': turn,
             'pose': numbers(pose.x, pose.y, pose.yaw),
             'target_pose': numbers(asked.x, asked.y, asked.yaw),

@@ -3,6 +3,7 @@
 
 from collections import Counter
 from collections.abc import Iterable
+import contextlib
 from dataclasses import dataclass
 from functools import cached_property
 import math
@@ -12,6 +13,7 @@ from ipt_ros.geometry import transform_points
 from ipt_ros.geometry.alignment import Misalignment, misalignment
 from ipt_ros.geometry.fusion import find_floor, Floor, FusionError, RgbdFusion, SurfaceCloud
 from ipt_training.bags import Frame, FrameError, FrameRecord, Rollout
+from ipt_training.datasets.splits import room_seed
 from ipt_training.mining.options import MiningOptions
 from ipt_training.mining.scene_labels import SceneLabels
 import numpy as np
@@ -112,6 +114,20 @@ class Place:
             return self.options.scene
         truth = self.rollout.truth(record) if self.options.use_truth else None
         return str(truth['scene']) if truth else self.rollout.name
+
+    def seed(self, record: FrameRecord) -> int | None:
+        """
+        Return the seed of the simulated scene that a frame shows, None where no truth says.
+
+        Also where the place has been given another name: it decides what may be trained on.
+        """
+        truth = self.rollout.truth(record)
+        if truth is None:
+            return None
+        seeds = [room_seed(str(truth['scene']))]
+        with contextlib.suppress(TypeError, ValueError, OverflowError):
+            seeds.append(int(truth['seed']))
+        return max((seed for seed in seeds if seed is not None), default=None)
 
     def labels(self, record: FrameRecord) -> SceneLabels | None:
         """Return the simulator's objects in the frame of all poses, where the bag has them."""
