@@ -9,6 +9,7 @@ that all of them draw on: `before_exit` has all of them end before that.
 
 import atexit
 from collections.abc import Callable
+import contextlib
 import ctypes
 import threading
 
@@ -59,8 +60,10 @@ def before_exit(close: Callable[[], None]) -> None:
 
 
 def _close_all() -> None:
-    while _closers:
-        _closers.pop()()
+    with contextlib.ExitStack() as stack:  # the last one first, and all of them, come what may
+        for close in _closers:
+            stack.callback(close)
+    _closers.clear()
 
 
 def _load_egl() -> ctypes.CDLL | None:

@@ -10,11 +10,11 @@ from ipt_sim.habitat_frames import to_habitat, to_world
 from ipt_sim.protocol import SceneError
 import numpy as np
 
+SAME_FLOOR = 0.3  # largest difference in height from the start that still is the same floor, m
 # Voxels as high as they are wide: the default of 0.2 m lifts the mesh up to that much off the
 # floor. What is lower than the climb (carpets, thresholds) stops no robot.
 _CELL = 0.05
 _CLIMB = 0.1
-_SAME_FLOOR = 0.3  # largest difference in height from the start that still is the same floor, m
 _SAMPLE_TRIES = 10_000
 _SUBCELL_BITS = 8  # cv2 draws polygons with this many fractional bits
 _SUBCELLS = 1 << _SUBCELL_BITS
@@ -88,11 +88,13 @@ def _is_beside(top: np.ndarray, floor: np.ndarray, reach: float) -> bool:
     if not len(top):
         return False
     low, high = _TOP_HEIGHTS
-    drop = np.median(top[:, :, 2]) - floor[:, :, 2].mean(axis=1)
     first = top[:, :, :2].min(axis=(0, 1)) - reach
     last = top[:, :, :2].max(axis=(0, 1)) + reach
+    drop = np.median(top[:, :, 2]) - floor[:, :, 2].mean(axis=1)
     near = (floor[:, :, :2].max(axis=1) >= first) & (floor[:, :, :2].min(axis=1) <= last)
     floor = floor[near.all(axis=1) & (drop >= low) & (drop <= high)]
+    if not len(floor):
+        return False  # most islands, of which a building has hundreds
     columns, rows = np.ceil((last - first) / _TOP_CELL).astype(int) + 1
     plans = []
     for triangles in (top, floor):
@@ -119,7 +121,7 @@ class NavmeshFloor:
         # The mesh floats a little above the floor: query it at its own height.
         snapped = np.array(pathfinder.snap_point(self._query(*start, 0.0)), np.float64)
         offset = float(snapped[1]) - floor
-        if not math.isfinite(offset) or abs(offset) > _SAME_FLOOR:
+        if not math.isfinite(offset) or abs(offset) > SAME_FLOOR:
             raise SceneError(
                 f'the navigation mesh is not near the start ({start[0]:.2f}, {start[1]:.2f}): '
                 'the robot would not stand on the floor there'
@@ -143,7 +145,7 @@ class NavmeshFloor:
         if not all(map(math.isfinite, place)):
             return False
         point = self._query(*place)
-        return bool(self._pathfinder.is_navigable(point, _SAME_FLOOR)
+        return bool(self._pathfinder.is_navigable(point, SAME_FLOOR)
                     and self._pathfinder.get_island(point) == self._island)
 
     def connects(self, start: tuple[float, float], end: tuple[float, float]) -> bool:
@@ -180,9 +182,9 @@ class NavmeshFloor:
         """
         triangles = _triangles(self._pathfinder, self._island)
         heights = triangles[:, :, 2] - self._floor - self._height
-        near_us = (heights.min(axis=1) < _SAME_FLOOR) & (heights.max(axis=1) > -_SAME_FLOOR)
+        near_us = (heights.min(axis=1) < SAME_FLOOR) & (heights.max(axis=1) > -SAME_FLOOR)
         triangles, heights = triangles[near_us], heights[near_us]  # stairs lead to other floors
-        level = np.abs(heights).max(axis=1) < _SAME_FLOOR / 2
+        level = np.abs(heights).max(axis=1) < SAME_FLOOR / 2
         cells = np.round(((triangles[:, :, :2] - corner) / RESOLUTION - 0.5) * _SUBCELLS)
         inside, near = np.zeros(shape, np.uint8), np.zeros(shape, np.uint8)
         for points, is_level in zip(cells.astype(np.int32), level):
@@ -199,7 +201,7 @@ class NavmeshFloor:
         for _ in range(_SAMPLE_TRIES):
             point = np.array(self._pathfinder.get_random_navigable_point(), np.float64)
             x, y, height = (float(value) for value in to_world(point, self._floor))
-            if abs(height - self._height) <= _SAME_FLOOR and (x, y) in self:
+            if abs(height - self._height) <= SAME_FLOOR and (x, y) in self:
                 return x, y
         raise SceneError(
             f'no place on this floor was found in {_SAMPLE_TRIES} tries: it is a tiny part of '

@@ -15,6 +15,7 @@ from ipt_sim.habitat_navmesh import (
     furniture_tops,
     is_for_robot,
     navmesh_settings,
+    SAME_FLOOR,
     snake_case,
 )
 from ipt_sim.habitat_renderer import HabitatRenderer, Lens, sensor_spec
@@ -197,8 +198,8 @@ class HabitatWorld:
             self.renderer.floor = mesh
             x, y, _ = (float(value) for value in to_world(point, mesh))
             down = self._distance(looking_down((x, y), 0.0, _EYE))
-            if down is None:
-                continue  # a hole in the scan
+            if down is None or abs(_EYE - down) > SAME_FLOOR:
+                continue  # a hole in the scan, or something that stands on the floor
             place = Pose2D(x, y, yaw), mesh + _EYE - down
             looking_up = compose(np.eye(3), (x, y, _EYE))
             if self._distance(looking_up) is not None:
@@ -229,3 +230,7 @@ class HabitatWorld:
         self.source = self.renderer = self._mediator = None
         if simulator is not None:
             _SIMULATORS.end(simulator)
+
+    def __del__(self):
+        if getattr(self, '_simulator', None) is not None:
+            self.close()

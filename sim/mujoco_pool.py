@@ -102,9 +102,9 @@ class ScenePool:
     The compiled model, its data, and the scene that is written into it.
 
     Items are numbered in instance images as they come in the scene, from 1 on, as in exported
-    rooms; ``ids`` has the number of each MuJoCo body, 0 for one that shows no item. Contact shadows
-    (dark patches under furniture, far cheaper than shadow maps) belong to the last body; they are
-    the last geoms, so that a draw can leave them out by drawing fewer geoms.
+    rooms; ``ids`` has the number of each MuJoCo body, 0 for one that shows no item. Contact
+    shadows (dark patches under furniture, far cheaper than shadow maps) belong to the last body;
+    they are the last geoms, so that a draw can leave them out by drawing fewer geoms.
     """
 
     def __init__(self, offscreen: tuple[int, int], samples: int):

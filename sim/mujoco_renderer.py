@@ -232,7 +232,10 @@ class OffscreenRenderer:
             return
         self._context.free()
         self._context = None
-        self._gl.free()
+        try:
+            self._gl.free()
+        except Exception:  # the display is gone, and this context only lived while it was current
+            abandon(self._gl)
 
     def _forget(self) -> None:
         """Let go of a graphics context that is gone."""

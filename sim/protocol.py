@@ -75,7 +75,7 @@ class CameraSpec:
             raise ValueError(f'camera "{self.name}" must have at least 1x1 pixels, got '
                              f'{self.width}x{self.height}')
         if not 0.0 < self.hfov < math.pi:
-            raise ValueError(f'hfov of camera "{self.name}" must lie between 0 and pi rad, got '
+            raise ValueError(f'camera "{self.name}" must have a hfov between 0 and pi rad, got '
                              f'{self.hfov}')
 
     @property

@@ -124,9 +124,19 @@ class TestScenes:
                 assert xmin <= item.position[0] <= xmax
                 assert ymin <= item.position[1] <= ymax
 
-    def test_negative_seed_is_refused(self, sim):
-        with pytest.raises(ValueError, match='negative'):
-            sim.reset(-1)
+    @pytest.mark.parametrize('seed', [-1, -2**40, True, 1.0, 0.5, '3', None, np.float32(2)])
+    def test_seeds_that_are_no_whole_numbers_from_0_on_are_refused(self, sim, seed):
+        before = sim.pose
+        with pytest.raises(ValueError, match='whole number, not negative'):
+            sim.reset(seed)
+        assert sim.pose == before
+
+    def test_seeds_may_be_large_and_of_numpy(self, sim):
+        sim.reset(2**33)
+        before = sim.pose, sim.objects()
+        sim.reset(0)
+        sim.reset(np.int64(2**33))
+        assert (sim.pose, sim.objects()) == before
 
 
 class TestFrames:
@@ -400,6 +410,11 @@ class TestTopdown:
         with pytest.raises(ValueError, match='size'):
             sim.render_topdown((0.0, 0.0), 0.0, size, 64)
 
+    @pytest.mark.parametrize('pixels', [0, -3])
+    def test_a_map_without_pixels(self, sim, pixels):
+        with pytest.raises(ValueError, match='at least 1x1 pixels'):
+            sim.render_topdown((0.0, 0.0), 0.0, 5.0, pixels)
+
 
 class TestDriving:
 
@@ -566,6 +581,14 @@ class TestLife:
     def test_unknown_backend(self):
         with pytest.raises(ValueError, match='no simulator backend "unreal"'):
             make_simulator('unreal')
+
+
+@pytest.mark.parametrize('wrong', [
+    {'width': 0}, {'height': 0}, {'width': -8}, {'hfov': 0.0}, {'hfov': math.pi},
+    {'hfov': math.nan}])
+def test_cameras_that_cannot_be_are_refused_by_name(wrong):
+    with pytest.raises(ValueError, match='camera "odd" must'):
+        replace(ODD_CAMERA, **wrong)
 
 
 def test_surround_cameras_look_counter_clockwise():

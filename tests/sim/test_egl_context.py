@@ -2,6 +2,8 @@
 """A library that trusts its graphics context to stay current finds it so."""
 
 from concurrent.futures import ThreadPoolExecutor
+import subprocess
+import sys
 
 from ipt_sim.egl_context import EglContext
 from ipt_sim.gl import choose_platform
@@ -72,3 +74,23 @@ def test_without_egl_nothing_happens(monkeypatch):
     keeper = EglContext()
     keeper.remember()
     keeper.restore()
+
+
+CLOSES = """
+import atexit
+from ipt_sim.egl_context import before_exit
+def fail():
+    print('b')
+    raise OSError('it happens')
+before_exit(lambda: print('a'))
+atexit.register(lambda: print('end of the display'))
+before_exit(fail)
+before_exit(lambda: print('c'))
+"""
+
+
+def test_at_exit_all_are_closed_before_the_display_ends_the_last_one_first():
+    result = subprocess.run(
+        [sys.executable, '-c', CLOSES], capture_output=True, text=True, timeout=60, check=False)
+    assert result.stdout.splitlines() == ['c', 'b', 'a', 'end of the display']
+    assert 'it happens' in result.stderr

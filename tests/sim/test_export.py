@@ -11,7 +11,7 @@ import sys
 from ipt_ros.cli import main
 from ipt_ros.geometry import Pose2D
 from ipt_sim import CameraSpec, make_simulator, SceneError
-from ipt_sim.export import export_scene, read_truth, room_name, room_truth
+from ipt_sim.export import export_scene, exported_seed, read_truth, room_name, room_truth
 from ipt_sim.export_glb import node_name, render_glb, semantic_glb
 from ipt_sim.export_mesh import part_mesh
 from ipt_sim.export_semantics import (
@@ -271,9 +271,22 @@ class TestFiles:
             sim.reset(SEEDS[0])
             assert truth.bounds == sim.room_bounds()
             assert truth.start == sim.pose
-            # Numbers are each backend's own; everything else is the same.
-            theirs = sorted((replace(item, id=0) for item in sim.objects()), key=repr)
-            assert sorted((replace(item, id=0) for item in truth.objects), key=repr) == theirs
+            assert list(truth.objects) == sim.objects()  # their numbers as well
+
+    @pytest.mark.parametrize('seed', [0, 1_000_003, 2**40])
+    def test_the_stage_knows_its_seed_under_any_name(self, tmp_path, seed):
+        stage = export_scene(replace(generate_scene(4), seed=seed), tmp_path, 'kitchen')
+        assert exported_seed(stage) == seed
+        other = tmp_path / 'loft.stage_config.json'
+        other.write_bytes(stage.read_bytes())
+        assert exported_seed(other) == seed
+
+    @pytest.mark.parametrize('text', ['', '[]', '{}', '{"user_defined": {"ipt_room_seed": "x"}}'])
+    def test_stages_of_others_have_no_seed(self, tmp_path, text):
+        stage = tmp_path / 'a.stage_config.json'
+        assert exported_seed(stage) is None
+        stage.write_text(text)
+        assert exported_seed(stage) is None
 
     def test_scenes_of_others_have_no_truth_and_damaged_truth_is_named(self, folder, tmp_path):
         assert read_truth(tmp_path / 'house.glb') is None

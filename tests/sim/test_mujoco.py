@@ -8,6 +8,7 @@ import sys
 
 from ipt_sim import EmptyFrameError, gl, RenderingUnavailableError, SimulatorError
 from ipt_sim.bench import machine_name, measure
+from ipt_sim.export import room_truth
 from ipt_sim.mujoco_backend import MujocoSimulator
 from ipt_sim.scenes import generate_scene
 import numpy as np
@@ -52,6 +53,56 @@ def test_a_picture_larger_than_the_buffer_is_refused(sim):
     sim.reset(0)
     with pytest.raises(SimulatorError, match='max_image_size'):
         sim.render_topdown((0.0, 0.0), 0.0, 6.0, 2000)
+
+
+def test_objects_are_numbered_as_they_come_in_the_scene(sim):
+    """As in exported rooms: the same thing has the same number whoever draws it."""
+    for seed in (0, 3, 7, 1_000_000):
+        sim.reset(seed)
+        assert sim.objects() == list(room_truth(generate_scene(seed)).objects)
+        frame = sim.render_topdown((0.0, 0.0), 0.0, 6.0, 96)
+        assert set(np.unique(frame.instance)) <= {0, *(item.id for item in sim.objects())}
+
+
+@pytest.fixture
+def end_display():
+    """Return what another library does to MuJoCo when it closes: it ends the display of both."""
+    if gl.choose_platform() not in ('egl', ''):
+        pytest.skip('MuJoCo does not draw by EGL here')
+    platform = pytest.importorskip('mujoco.egl')
+    if platform.EGL_DISPLAY is None:
+        pytest.skip('MuJoCo does not draw by EGL here')
+    return lambda: platform.EGL.eglTerminate(platform.EGL_DISPLAY)
+
+
+def test_pictures_are_the_same_after_another_library_ended_the_display(sim, end_display):
+    with MujocoSimulator() as other:
+        other.reset(5)
+        sim.reset(3)
+        before = sim.render_topdown((0.0, 0.0), 0.0, 6.0, 96), other.render('front')
+        for _ in range(2):
+            end_display()
+            after = sim.render_topdown((0.0, 0.0), 0.0, 6.0, 96), other.render('front')
+            for first, second in zip(before, after):
+                np.testing.assert_array_equal(first.rgb, second.rgb)
+                np.testing.assert_array_equal(first.instance, second.instance)
+                np.testing.assert_array_equal(first.depth, second.depth)
+        end_display()
+        other.close()
+        sim.reset(4)
+        sim.reset(3)
+        np.testing.assert_array_equal(
+            sim.render_topdown((0.0, 0.0), 0.0, 6.0, 96).rgb, before[0].rgb)
+
+
+def test_a_simulator_can_be_made_after_another_library_ended_the_display(sim, end_display):
+    sim.reset(3)
+    before = sim.render_topdown((0.0, 0.0), 0.0, 6.0, 96).rgb
+    end_display()
+    with MujocoSimulator() as other:
+        other.reset(3)
+        np.testing.assert_array_equal(other.render_topdown((0.0, 0.0), 0.0, 6.0, 96).rgb, before)
+    np.testing.assert_array_equal(sim.render_topdown((0.0, 0.0), 0.0, 6.0, 96).rgb, before)
 
 
 @pytest.mark.parametrize('instance', [True, False])

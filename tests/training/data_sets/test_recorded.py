@@ -43,6 +43,7 @@ def bare_bag(tmp_path_factory) -> Path:
 @pytest.fixture
 def mined(monkeypatch):
     """Let each bag have six examples of each task, in the scene of its ground truth."""
+    seeds = {'drive': 7, 'test': 1_000_000, 'late': 1_000_002}
     scenes = {'drive': 'mujoco_7', 'walk': 'walk', 'flat': 'habitat_7', 'test': 'mujoco_1000000'}
 
     def read(path, options):
@@ -57,6 +58,7 @@ def mined(monkeypatch):
                 example = thin_air.drawn(task, index, 0)
                 example.metadata['scene'] = options.scene or scenes.get(
                     rollout.path.name, rollout.path.name)
+                example.metadata['scene_seed'] = seeds.get(rollout.path.name)
                 yield example
 
     monkeypatch.setattr(recorded, 'read_rollout', read)
@@ -114,6 +116,18 @@ def test_one_room_is_one_place_whoever_recorded_it(mined, tmp_path):
             assert example.metadata['split'] == 'test'
     assert places == {'room 7': {'drive', 'flat'}, 'scene walk': {'walk'},
                       'room 1000000': {'test'}}
+
+
+def test_evaluation_rooms_are_for_the_test_under_any_name_and_the_card_says_so(mined, tmp_path):
+    drive, test, late, room = bag(tmp_path, 'drive', 'test', 'late', 'room_0001000004')
+    card = built(tmp_path, [f'mine={drive}', f'kitchen={test}', late, room])
+    splits = {example.metadata['bag']: example.metadata['split']
+              for example in load_examples(tmp_path / 'set', split=None)}
+    assert [splits.pop(name) for name in ('test', 'late', 'room_0001000004')] == ['test'] * 3
+    note, = [note for note in card['notes'] if 'evaluated' in note]
+    assert note.startswith('3 places with a seed from 1000000 on') and 'test split' in note
+    assert not [note for note in built(tmp_path, [drive], out='other')['notes']
+                if 'evaluated' in note]
 
 
 def test_bags_of_one_place_can_be_named_as_such(mined, tmp_path):

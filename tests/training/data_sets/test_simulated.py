@@ -5,8 +5,10 @@ from box_world import BoxWorld
 from ipt_sim import SceneError, SimulatorError
 from ipt_training.datasets import simulated
 from ipt_training.datasets.simulated import largest_picture, SimulatedScenes, unit_size
-from ipt_training.datasets.units import Unit
+from ipt_training.datasets.splits import SHARES, split_of
+from ipt_training.datasets.units import read_record, Unit, work_on
 from ipt_training.examples import EVALUATION_SEED, ExampleOptions
+from ipt_training.store import read_metadata
 import pytest
 
 SMALL = ExampleOptions(supersample=1, pet_pixels=48, pet_draws=2000, pet_tries=8)
@@ -70,6 +72,49 @@ def test_named_scenes_are_known_by_name_and_pictures_fit(world):
     assert all(e.metadata['scene_name'] == 'apartment_3' for e in made.examples)
     assert world.asked['scene'] == 'apartment_3' and world.asked['scene_dataset'] == 'all.json'
     assert min(world.asked['max_image_size']) >= largest_picture(SMALL)
+
+
+def test_exported_rooms_are_the_rooms_of_their_seeds(world, tmp_path):
+    """Whatever seed chose them, and whichever simulator shows them."""
+    for name, place, split in (('room_0001000000', 'room 1000000', 'test'),
+                               ('room_0000000007', 'room 7', split_of(7))):
+        world.scene_name = name
+        source = SimulatedScenes(('pet',), 0, 'mujoco', name, 'all.json', options=SMALL)
+        work_on(source, unit(0, 4), tmp_path / name, {'train': 1.0} if split == 'test' else SHARES,
+                {})
+        record = read_record(tmp_path / name, unit(0, 4).name)
+        assert record.rows and {row[1] for row in record.rows} == {split}
+        shard, = (tmp_path / name / 'parts').iterdir()
+        assert {row['place'] for row in read_metadata(shard)} == {place}
+
+
+def test_evaluation_seeds_of_any_scene_are_for_the_test(world, tmp_path):
+    world.scene_name = 'apartment_3'
+    source = SimulatedScenes(
+        ('pet',), EVALUATION_SEED, 'mujoco', 'apartment_3', 'all.json', options=SMALL)
+    work_on(source, unit(0, 4), tmp_path, {'train': 1.0}, {})
+    assert {row[1] for row in read_record(tmp_path, unit(0, 4).name).rows} == {'test'}
+
+
+def test_a_scan_without_annotations_ends_the_build_before_it_is_loaded(world, tmp_path):
+    scan = tmp_path / 'house.glb'
+    scan.touch()
+    with pytest.raises(SceneError, match='says nothing about its objects'):
+        SimulatedScenes(('pet',), 0, 'habitat', str(scan), options=SMALL).open()
+    assert not world.asked  # no simulator was started
+    (tmp_path / 'house.semantic.txt').touch()
+    SimulatedScenes(('pet',), 0, 'habitat', str(scan), options=SMALL).open()
+
+
+def test_a_scene_that_names_nothing_costs_no_search_for_places(monkeypatch):
+    world = BoxWorld()
+    monkeypatch.setattr(world, 'objects', lambda: [])
+    monkeypatch.setattr(world, 'navigable_grid', lambda: pytest.fail('looked for places'))
+    monkeypatch.setattr(simulated, 'make_simulator', lambda *a, **k: world)
+    made = SimulatedScenes(('pet',), 0, options=SMALL).open()(unit(0, 2))
+    assert made.examples == []
+    reason, = made.turned_down
+    assert 'says nothing about its objects' in reason
 
 
 def test_training_scenes_end_where_evaluation_begins():

@@ -4,7 +4,14 @@
 from hypothesis import given
 from hypothesis import strategies as st
 from ipt_training.datasets.card import check_disjoint
-from ipt_training.datasets.splits import checked_shares, place_of, split_of, SPLITS
+from ipt_training.datasets.splits import (
+    checked_shares,
+    is_for_evaluation,
+    place_of,
+    seed_in,
+    split_of,
+    SPLITS,
+)
 from ipt_training.examples import EVALUATION_SEED
 from ipt_training.store import StoreError
 import pytest
@@ -22,6 +29,41 @@ def test_every_scene_has_a_split_that_has_a_share(weights, scene):
 @given(st.integers(EVALUATION_SEED, 2**40))
 def test_evaluation_rooms_are_always_for_the_test(seed):
     assert split_of(seed) == split_of(seed, {'train': 1.0}) == 'test'
+
+
+EVALUATION_ROOMS = [
+    'mujoco_1000000', 'habitat_1000003', 'room_0001000000', 'room_0001000003_00ff00ff00ff',
+    'room_8589934592', 'stages/room_0001000000.stage_config.json', 'room_0001000000.glb',
+    'kitchen room_0001000007 again', 'Room_0001000000', 'scene_1000000']
+OTHERS = [
+    'apt_0', 'room_12', 'room_0000999999', 'scene_0000007', 'scene0000_00', '102343992', 'TEEsavR',
+    'mujoco_999999', 'habitat_20260501_kitchen', '2026-11-30-room', 'ballroom 1000000']
+
+
+@pytest.mark.parametrize('scene', EVALUATION_ROOMS)
+def test_no_name_brings_an_evaluation_room_into_training(scene):
+    assert is_for_evaluation(scene)
+    assert split_of(scene) == split_of(scene, {'train': 1.0}) == 'test'
+
+
+@pytest.mark.parametrize('scene', OTHERS)
+def test_other_names_say_nothing_of_evaluation(scene):
+    assert not is_for_evaluation(scene)
+    assert split_of(scene, {'train': 1.0}) == 'train'
+
+
+@given(SCENES, st.integers(EVALUATION_SEED, 2**40))
+def test_a_scene_that_was_entered_with_an_evaluation_seed_is_for_the_test(scene, seed):
+    assert split_of(scene, {'train': 1.0}, seed) == 'test'
+    assert seed_in({'scene': scene, 'scene_seed': seed}) == seed
+
+
+def test_a_room_is_one_place_under_all_its_names():
+    assert {place_of(name) for name in (
+        7, 'mujoco_7', 'habitat_7', 'room_0000000007', 'room_0000000007_0123456789ab')} == {
+            'room 7'}
+    assert len({split_of(name) for name in (22, 'mujoco_22', 'room_0000000022')}) == 1
+    assert place_of('room_7') == 'scene room_7'  # anybody's
 
 
 def test_shares_are_about_kept_and_rooms_never_change_their_split():

@@ -4,6 +4,7 @@
 from collections import Counter
 from dataclasses import replace
 import math
+from types import SimpleNamespace
 
 from box_world import BoxWorld, FLOOR
 from ipt_ros.geometry import invert, Pose2D, transform_points
@@ -15,6 +16,7 @@ from ipt_training.bags import read_rollout
 from ipt_training.mining import mine_examples, MiningOptions
 from ipt_training.mining.compare import Comparison, main
 from ipt_training.mining.free_way import free_way, way_question
+from ipt_training.mining.place import Place
 from ipt_training.mining.scene_labels import SceneLabels
 from ipt_training.store import load_examples, save_shard
 from ipt_training.verification import keep_fair
@@ -429,3 +431,23 @@ def test_mined_questions_are_not_reworded(mined):
     for task in ('pet', 'mvc'):
         for question in of(mined[0], task)[0].questions:
             assert TASKS[task].reword(question, rng) is question
+
+
+@pytest.mark.parametrize(('truth', 'seed'), [
+    ({'scene': 'mujoco_1000000', 'seed': 1_000_000}, 1_000_000),
+    ({'scene': 'room_0001000003', 'seed': 0}, 1_000_003),  # an exported room, chosen by seed 0
+    ({'scene': 'apt_0', 'seed': 1_000_001}, 1_000_001),
+    ({'scene': 'apt_0', 'seed': '12'}, 12),
+    ({'scene': 'apt_0', 'seed': None}, None),
+    ({'scene': 3, 'seed': 4}, 4),
+    (None, None),
+])
+@pytest.mark.parametrize('name', ['', 'kitchen'])
+def test_the_seed_of_a_simulated_scene_is_known_under_any_name(truth, seed, name):
+    rollout = SimpleNamespace(truth=lambda record: truth, name='drive')
+    assert Place(rollout, MiningOptions(scene=name), Counter()).seed(None) == seed
+
+
+def test_mined_examples_tell_the_seed_of_their_scene(told, mined):
+    for task in ('pet', 'mvc'):
+        assert all('scene_seed' in example.metadata for example in of(mined[0], task))
