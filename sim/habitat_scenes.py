@@ -140,7 +140,11 @@ def _list_dataset(scene_dataset: str) -> list[Path]:
         sections = [config.get(key, {}).get('paths', {}) for key in ('scene_instances', 'stages')]
         patterns = [(suffix, pattern) for section in sections
                     for suffix, patterns in section.items() for pattern in patterns]
-    except (ValueError, AttributeError) as error:
+        if not all(isinstance(pattern, str) for _, pattern in patterns) or any(
+                isinstance(patterns, str) for section in sections
+                for patterns in section.values()):
+            raise ValueError('"paths" must have a list of paths for each ending')
+    except (ValueError, AttributeError, TypeError, OSError) as error:
         raise SceneError(f'{scene_dataset} is no scene data set configuration: {error}') from error
     files: dict[Path, None] = {}
     for suffix, pattern in patterns:
@@ -157,6 +161,8 @@ def _matches(folder: Path, pattern: str, suffix: str) -> list[Path]:
     if whole.is_dir():
         found = list(whole.iterdir())
     elif any(sign in pattern for sign in '*?['):
+        if whole.is_absolute():
+            folder, pattern = Path(whole.anchor), str(whole.relative_to(whole.anchor))
         found = [match for path in folder.glob(pattern)
                  for match in (path.iterdir() if path.is_dir() else [path])]
     else:

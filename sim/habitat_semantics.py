@@ -91,7 +91,7 @@ def scene_objects(
     is a thing, one more; everything without a name becomes 0 in the table (int32).
     """
     named = [item for item in annotations if _is_named(item) and _has_triangles(item)
-             and np.isfinite(item.center).all()]
+             and np.isfinite([*item.center, *item.sizes]).all()]
     shift = int(any(item.label == 0 for item in named))
     table = np.zeros(max((item.label for item in named), default=0) + 1, np.int32)
     objects = {}

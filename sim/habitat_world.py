@@ -45,9 +45,10 @@ def load_habitat_sim() -> Any:
         import habitat_sim
     except ImportError as error:
         raise BackendUnavailableError(
-            'the habitat backend needs habitat-sim, which is not on PyPI: conda install '
-            'habitat-sim headless -c conda-forge -c aihabitat, into the environment that runs '
-            f'this (docs/habitat.md), or use backend mujoco ({error})') from error
+            'the habitat backend needs habitat-sim v0.3.4 or later, which is not on PyPI: build '
+            'it from source (docs/habitat.md), or conda install habitat-sim headless -c '
+            'conda-forge -c aihabitat-nightly, into the environment that runs this; or use '
+            f'backend mujoco ({error})') from error
     return habitat_sim
 
 

@@ -220,10 +220,26 @@ class TestFindingScenes:
         with pytest.raises(SceneError, match='no scene "apt_9"; it lists 2: HaxA7YrQdEC, TEEsav'):
             find_scenes('apt_9', str(dataset))
 
+    def test_paths_may_be_absolute(self, dataset):
+        pattern = str(dataset.parent.resolve() / 'val' / '*' / '*.glb')
+        dataset.write_text(json.dumps({'stages': {'paths': {'.glb': [pattern]}}}))
+        assert len(find_scenes('all', str(dataset))) == 2
+
+    @pytest.mark.parametrize('text', ['{}', '{"stages": {}}', '{"objects": {"paths": {}}}'])
+    def test_a_data_set_without_scenes_says_so(self, dataset, text):
+        dataset.write_text(text)
+        with pytest.raises(SceneError, match='lists none'):
+            find_scenes('all', str(dataset))
+        with pytest.raises(SceneError, match='no scene "apt_0"; it lists 0: none that is there'):
+            find_scenes('apt_0', str(dataset))
+
     def test_data_sets_that_are_none(self, tmp_path, dataset):
         with pytest.raises(SceneError, match='scene_dataset_config.json'):
             find_scenes('all', str(tmp_path))
-        for text in ('{', '[]', '{"stages": {"paths": []}}'):
+        for text in ('{', '[]', '{"stages": {"paths": []}}', '{"stages": [1]}', '{"stages": 3}',
+                     '{"stages": {"paths": {".glb": "val/*.glb"}}}',
+                     '{"stages": {"paths": {".glb": null}}}',
+                     '{"stages": {"paths": {".glb": [3]}}}'):
             dataset.write_text(text)
             with pytest.raises(SceneError, match='no scene data set configuration'):
                 find_scenes('all', str(dataset))

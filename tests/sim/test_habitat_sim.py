@@ -37,7 +37,8 @@ for seed in map(int, seeds):
             depth = frame.depth
             if 'map' in name:  # the cameras hang at different heights
                 depth = np.where(depth > 0, frame.world_from_optical[2, 3] - depth, -1.0)
-            np.savez(f'{out}/{name}.npz', depth=depth, classes=classes, rgb=frame.rgb)
+            np.savez(f'{out}/{name}.npz', depth=depth, classes=classes, rgb=frame.rgb,
+                     instance=frame.instance)
 sim.close()
 """
 
@@ -74,6 +75,49 @@ def test_both_backends_see_the_same_classes(views):
         large = {item for item in set(ours['classes'].ravel())
                  if (ours['classes'] == item).mean() > 0.005}
         assert large <= set(theirs['classes'].ravel()), name
+
+
+def test_both_backends_number_the_same_thing_alike(views):
+    for name, (ours, theirs) in views.items():
+        assert (ours['instance'] == theirs['instance']).mean() > 0.97, name
+
+
+def ends_well(code: str) -> None:
+    """Run code in a process of its own; it must print "done", and the process must end cleanly."""
+    result = subprocess.run([sys.executable, '-c', code], capture_output=True, text=True,
+                            timeout=300, check=False)
+    assert (result.returncode, result.stdout.split()[-1:]) == (0, ['done']), result.stderr
+
+
+def test_closing_habitat_leaves_mujoco_drawing():
+    ends_well("""
+from ipt_sim import make_simulator
+mujoco, habitat = make_simulator('mujoco'), make_simulator('habitat')
+mujoco.reset(3)
+before = mujoco.render('front').rgb
+habitat.reset(3)
+habitat.render('front')
+habitat.close()
+assert (mujoco.render('front').rgb == before).all()
+other = make_simulator('mujoco')
+other.reset(3)
+assert (other.render('front').rgb == before).all()
+print('done')
+""")
+
+
+@pytest.mark.parametrize('end', ['', 'first.close(); second.render("front")',
+                                 'second.close(); first.render("front")'])
+def test_two_simulators_may_end_in_any_order_or_with_the_process(end):
+    ends_well(f"""
+from ipt_sim import make_simulator
+first, second = make_simulator('habitat'), make_simulator('habitat')
+first.reset(3)
+second.reset(4)
+second.render('front')
+{end}
+print('done')
+""")
 
 
 def test_both_backends_show_similar_colours(views):
