@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
+from .errors import StoreError
 from .finetune.latents import fingerprint
 from .map_store import Maps
 from .places import patch_names, Place, places
@@ -124,6 +125,9 @@ def stack_examples(examples: Iterable[Example]) -> TaskData:
     columns: dict[str, list] = {
         column.name: [] for column in fields(TaskData) if column.name != 'class_names'}
     for example in examples:
+        if example.target is None or len({image.shape for image in example.images}) > 1:
+            raise StoreError('training from scratch needs examples with an image to imagine, and '
+                             f'input images of one size; found one of {example.task} without')
         columns['inputs'].append(np.stack(example.images))
         columns['targets'].append(example.target)
         columns['thinks'].append(example.think)
@@ -140,6 +144,11 @@ def stack_examples(examples: Iterable[Example]) -> TaskData:
     listed = {name: columns.pop(name)
               for name in ('thinks', 'questions', 'relations', 'target_counts',
                            'target_middles')}
+    for name, rows in columns.items():
+        if name not in listed and len(shapes := {np.shape(row) for row in rows}) > 1:
+            raise StoreError(
+                'training from scratch needs examples of a task with the same number of pictures, '
+                f'all of one size; found {name} of {" and ".join(map(str, sorted(shapes)))}')
     stacked = {name: np.stack(rows) for name, rows in columns.items() if rows}
     return TaskData(**stacked, **listed)
 

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from ipt_ros.spatial import LETTERS
 from ipt_ros.spatial.prompts import ANSWER_ONLY_PROMPT, THINK_PROMPT
+from ipt_training.answers import answer_letter, AnswerError
 from ipt_training.datasets.published import (
     BadRowError,
     LAYOUTS,
@@ -307,6 +308,132 @@ def test_what_is_transparent_is_laid_onto_white(tmp_path):
     seen = Row(tmp_path / 'x', 0, {'image': {'bytes': data}}).image('image')
     assert seen.shape == (12, 16, 3)
     assert (seen[:6] == 255).all() and (seen[6:] == 90).all()
+
+
+ASKED = 'How many chairs? A) 1 B) 2 C) 3 D) 4'
+THOUGHT = '<think>Look.</think><image_start>'
+
+
+def answered(answer: str) -> dict:
+    return training_columns([ASKED], [f'<answer>{answer}</answer>'], 1, 1)
+
+
+@pytest.mark.parametrize('answer', [
+    'B', 'b', '(B)', 'B)', 'B.', ' b. ', 'B. 2', 'B) 2', '(B) 2', 'B: 2', '2', '2.', 'Answer: B',
+    'The answer is (B)', '**B**', 'B. 2 chairs', 'B, because I can see one here and one there'])
+def test_an_answer_is_the_choice_that_evaluation_would_take(tmp_path, answer):
+    question = one(write(tmp_path / 'chunk.parquet', answered(answer))).questions[0]
+    assert (question.answer, question.answer_choice) == ('B', '2')
+    columns = mvc_columns(answer=([answer], pa.string()))
+    assert one(write(tmp_path / 'mvc.parquet', columns)).questions[0].answer == 'B'
+
+
+@pytest.mark.parametrize('answer', [
+    'E', '5', 'two', 'B. 3', 'B) 7', '(B) 4', 'Answer: B. 1', 'B 3', 'A chair', 'I see B or C'])
+def test_an_answer_that_is_no_choice_or_two_is_left_out(tmp_path, answer):
+    for columns in (answered(answer), mvc_columns(answer=([answer], pa.string()))):
+        file = write(tmp_path / 'chunk.parquet', columns)
+        skipped = Counter()
+        assert list(load_published(file, skipped=skipped)) == [] and skipped.total() == 1
+        assert next(iter(skipped)).partition(': ')[2].strip()
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.from_regex(r'[a-z]{2,6}( [a-z]{2,6})?', fullmatch=True), min_size=2,
+                max_size=5, unique=True), st.data())
+def test_letter_and_choice_agree_or_are_refused(choices, data):
+    right, beside = (data.draw(st.integers(0, len(choices) - 1)) for _ in range(2))
+    form = data.draw(st.sampled_from(['{}. {}', '({}) {}', '{}) the {}', 'Answer: {}. {}']))
+    said = form.format(LETTERS[right], choices[beside])
+    if right == beside:
+        assert answer_letter(said, choices) == LETTERS[right]
+    else:
+        with pytest.raises(AnswerError):
+            answer_letter(said, choices)
+    assert answer_letter(choices[right].upper(), choices) == LETTERS[right]
+
+
+@pytest.mark.parametrize('answer', ['A', 'a', 'near'])
+def test_a_right_choice_that_is_there_twice_is_refused(answer):
+    with pytest.raises(AnswerError, match='twice'):
+        answer_letter(answer, ['near', 'far', 'Near'])
+
+
+def test_of_several_answers_in_one_text_the_last_one_counts(tmp_path):
+    for number, text in enumerate((
+            '<answer>A</answer> no, I see one more: <answer>B</answer>',
+            '<think>One?</think><answer>A</answer> Wait. <answer> B </answer>')):
+        file = write(tmp_path / f'{number}.parquet', training_columns([ASKED], [text], 1, 1))
+        assert one(file).questions[0].answer == 'B'
+
+
+TURNS = {
+    'two turns': ([ASKED, 'And tables? A) 5 B) 6'], ['<answer>B</answer>', '<answer>A</answer>']),
+    'a prompt, two turns': ([THINK_PROMPT, ASKED, 'And tables? A) 5 B) 6'],
+                            ['<answer>B</answer>', '<answer>A</answer>']),
+    'two answers to one text': ([ASKED], ['<answer>B</answer>', '<answer>A</answer>']),
+    'two questions, one answer': ([ASKED, 'And tables? A) 5 B) 6'], ['<answer>B</answer>']),
+    'open questions': (['How many chairs?', 'How many tables?'], ['<answer>two</answer>']),
+    'two questions in one text': ([ASKED + ' And tables? A) 5 B) 6'], ['<answer>B</answer>']),
+    'a question behind the choices': ([ASKED + '\nAnd how many tables?'], ['<answer>B</answer>']),
+    'the same choices': (['How many chairs?\n(A) 1\n(B) 2\nHow many tables?\n(A) 1\n(B) 2'],
+                         ['<answer>B</answer>']),
+    'imagined twice': ([ASKED], [THOUGHT, '<image_end>' + THOUGHT,
+                                 '<image_end><answer>B</answer>']),
+    'answered before the image': ([ASKED], ['<answer>A</answer>' + THOUGHT,
+                                            '<image_end><answer>B</answer>']),
+    'no end of the image': ([ASKED], [THOUGHT, '<answer>B</answer>']),
+    'no start of the image': ([ASKED], ['<think>Look.</think>', '<image_end><answer>B</answer>']),
+    'the end before the start': ([ASKED], ['<image_end>' + THOUGHT, '<answer>B</answer>']),
+    'a thought without end': ([ASKED], ['<think>One, two. <answer>B</answer>']),
+    'a thought without start': ([ASKED], ['One, two.</think><answer>B</answer>']),
+    'two thoughts': ([ASKED], ['<think>a</think><think>b</think><answer>B</answer>']),
+    'a thought around the image': ([ASKED], ['<think>Look.<image_start>',
+                                             '<image_end></think><answer>B</answer>']),
+    'an answer without end': ([ASKED], ['<answer>A</answer> no: <answer>B']),
+    'no answer': ([ASKED], ['<think>Two.</think>']),
+}
+
+
+@pytest.mark.parametrize('name', TURNS)
+@pytest.mark.parametrize('images', [1, 2, 3])
+def test_rows_that_do_not_fit_a_question_and_an_answer_are_left_out(tmp_path, name, images):
+    instructions, outputs = TURNS[name]
+    for inputs in (1, None):
+        file = write(tmp_path / 'chunk.parquet', training_columns(
+            instructions, outputs, images, inputs))
+        skipped = Counter()
+        assert list(load_published(file, skipped=skipped)) == []
+        assert skipped.total() == 1
+        with pytest.raises(BadRowError, match='row 0, column'):
+            list(load_published(file))
+
+
+@pytest.mark.parametrize(('instructions', 'outputs', 'images'), [
+    ([ASKED + '\nPlease select the correct answer.'], ['<answer>B</answer>'], 1),
+    (['Question: ' + ASKED + '\nOptions:\nA. 1\nB. 2\nC. 3\nD. 4\nPlease select the correct '
+      'answer from the options above. \n'], ['<answer>B</answer>'], 1),
+    ([THINK_PROMPT, 'How many chairs?', 'Options:\n(A) 1\n(B) 2'], ['<answer>B</answer>'], 1),
+    (['You stand at the door.', ASKED], ['<answer>B</answer>'], 1),
+    (['You see <image_1>. Can you see the door? If so, where?\nA. 1\nB. 2'],
+     ['<answer>B</answer>'], 1),
+    ([ASKED], ['<think>Two.</think>', '<answer>B</answer>'], 1),
+    ([ASKED], ['<think>Look.</think><image_start><image_end><answer>B</answer>'], 2),
+    ([ASKED], ['<think>Look.</think><image_start>', '</image_end><answer>B</answer>'], 2),
+])
+def test_usual_forms_of_one_question_are_read(tmp_path, instructions, outputs, images):
+    example = one(write(tmp_path / 'chunk.parquet', training_columns(
+        instructions, outputs, images, None)))
+    question = example.questions[0]
+    assert (question.answer, question.answer_choice, len(example.images)) == ('B', '2', 1)
+    assert (example.target is None) == (images == 1)
+
+
+def test_a_row_without_an_image_to_look_at_is_refused(tmp_path):
+    file = write(tmp_path / 'chunk.parquet', training_columns(
+        [ASKED], [THOUGHT, '<image_end><answer>B</answer>'], 1, None))
+    with pytest.raises(BadRowError, match='0 input image'):
+        list(load_published(file))
 
 
 def test_wrong_number_of_images_is_refused(tmp_path):

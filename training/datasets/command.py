@@ -26,9 +26,11 @@ from ipt_training.datasets.reading import list_shards, sample
 from ipt_training.datasets.show import page, write_page
 from ipt_training.datasets.simulated import SimulatedScenes, unit_size
 from ipt_training.datasets.splits import checked_shares, SHARES, SPLITS
+from ipt_training.errors import BadRowError
 from ipt_training.examples import EVALUATION_SEED, ExampleOptions, GENERATED_TASKS
 from ipt_training.store import StoreError
 
+_NAMED = 5  # rows that are named one by one when they cannot be shown
 _VARIANTS = '_variants'  # ends the names of the options that choose variants
 
 
@@ -197,7 +199,12 @@ def _show(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.n < 1:
         parser.error(f'--n is {options.n}, must be at least 1')
     shards = list_shards(options.folder, options.layout)
-    examples = sample(shards, options.n, options.seed)
+    refused: list[BadRowError] = []
+    examples = sample(shards, options.n, options.seed, refused)
+    for error in refused[:_NAMED]:
+        print(f'left out: {error}', file=sys.stderr)
+    if len(refused) > _NAMED:
+        print(f'left out: {len(refused) - _NAMED} more rows', file=sys.stderr)
     if not examples:
         raise BuildError(f"'{options.folder}' has no example that can be shown")
     write_page(options.out, page(

@@ -16,10 +16,10 @@ from ipt_ros.spatial import Example
 from ipt_ros.spatial.chains import chain_of_thought, ChainError
 from ipt_ros.spatial.prompts import ANSWER_ONLY_PROMPT, answer_text, THINK_PROMPT
 from ipt_training.datasets.card import CARD
+from ipt_training.own_rows import example_of, SCHEMA
+from ipt_training.row import Row, row_at
 from ipt_training.store import (
-    example_from_row,
     read_table,
-    SCHEMA,
     shard_paths,
     split_of_shard,
     StoreError,
@@ -58,7 +58,9 @@ def write_mode_rows(data_set: Path, recipe: dict, mode: str) -> Counter:
     for path in shard_paths(data_set):
         task, split, number = path.parent.name, split_of_shard(path), path.stem.split('-')[-1]
         rows = []
-        for place, row in enumerate(read_table(path).to_pylist()):
+        table = read_table(path)
+        for place in range(table.num_rows):
+            row = row_at(table, place, path, place)
             seed = [zlib.crc32(f'{task}/{path.name}'.encode()), place]
             try:
                 rows.append(_row(row, mode, seed))
@@ -77,12 +79,12 @@ def _made_of(folder: Path) -> dict | None:
         return None
 
 
-def _row(row: dict, mode: str, seed: list[int]) -> dict:
-    inputs = row['num_input_images']
-    example = example_from_row(row | {'image_list': [], 'class_list': [], 'depth_list': []})
+def _row(row: Row, mode: str, seed: list[int]) -> dict:
+    example = example_of(row, pictures=False)
+    inputs = row.cells['num_input_images']
     return {
-        'image_list': row['image_list'][:inputs],
-        'instruction_list': [PROMPTS[mode], row['instruction_list'][1]],
+        'image_list': row.cells['image_list'][:inputs],
+        'instruction_list': [PROMPTS[mode], row.cells['instruction_list'][1]],
         'output_text_list': [_target(example, mode, seed)],
         'num_input_images': inputs,
     }

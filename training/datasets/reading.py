@@ -12,9 +12,10 @@ from ipt_training.datasets.published import (
     Layout,
     open_published,
     published_files,
-    Row,
 )
-from ipt_training.store import example_from_row, SCHEMA, split_of_shard
+from ipt_training.own_rows import COLUMNS, example_of, SCHEMA
+from ipt_training.row import Row, row_at
+from ipt_training.store import split_of_shard
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,25 +44,27 @@ class Shard:
     def example(self, index: int) -> Example:
         """Read one example. Raises PublishedError, BadRowError or StoreError."""
         with open_published(self.path) as file:
-            columns = (
-                [name for name in SCHEMA.names if name not in ('class_list', 'depth_list')]
-                if self.layout is None else self.layout.wanted(file.schema_arrow))
-            cells = _row(file, index, columns)
-            if cells is None:
+            table = _row(file, index, self.columns(file.schema_arrow))
+            if table is None:
                 raise IndexError(f"'{self.path}' has no row {index}")
-        if self.layout is None:
-            return example_from_row(cells)
-        return self.layout.read(Row(self.path, index, cells))
+        return self.read(row_at(table, 0, self.path, index))
+
+    def columns(self, schema: pa.Schema) -> list[str]:
+        """Return the columns of the file that are worth reading."""
+        return COLUMNS if self.layout is None else self.layout.wanted(schema)
+
+    def read(self, row: Row) -> Example:
+        """Return the example of a row with these columns. Raises BadRowError."""
+        return example_of(row) if self.layout is None else self.layout.read(row)
 
 
-def _row(file: pq.ParquetFile, index: int, columns: list[str]) -> dict | None:
-    """Return the cells of one row without decoding those after it."""
+def _row(file: pq.ParquetFile, index: int, columns: list[str]) -> pa.RecordBatch | None:
+    """Return one row without decoding those after it."""
     for group in range(file.num_row_groups):
         rows = file.metadata.row_group(group).num_rows
         if index < rows:
             batches = file.iter_batches(_FEW, row_groups=[group], columns=columns)
-            batch = next(islice(batches, index // _FEW, None))
-            return batch.slice(index % _FEW, 1).to_pylist()[0]
+            return next(islice(batches, index // _FEW, None)).slice(index % _FEW, 1)
         index -= rows
     return None
 
@@ -78,10 +81,13 @@ def list_shards(path: Path, layout: str | None = None) -> list[Shard]:
     return shards
 
 
-def sample(shards: list[Shard], number: int, seed: int = 0) -> list[tuple[Shard, int, Example]]:
+def sample(
+    shards: list[Shard], number: int, seed: int = 0, refused: list[BadRowError] | None = None,
+) -> list[tuple[Shard, int, Example]]:
     """
-    Draw examples at random, as many of each task as can be; bad rows are passed over.
+    Draw examples at random, as many of each task as can be.
 
+    Bad rows are passed over, and their errors added to ``refused``.
     Return (file, row, example), ordered by file and row.
     """
     rng = np.random.default_rng(seed)
@@ -97,7 +103,8 @@ def sample(shards: list[Shard], number: int, seed: int = 0) -> list[tuple[Shard,
             shard, index = queue.pop()
             try:
                 drawn.append((shard, index, shard.example(index)))
-            except BadRowError:
-                continue
+            except BadRowError as error:
+                if refused is not None:
+                    refused.append(error)
     order = {shard.path: place for place, shard in enumerate(shards)}
     return sorted(drawn, key=lambda item: (order[item[0].path], item[1]))

@@ -15,11 +15,12 @@ import os
 from pathlib import Path
 from typing import Any
 
-import cv2
 from ipt_ros.bagel.adapter import is_adapter
 from ipt_ros.bagel.source import find, RECOMMENDED
 from ipt_ros.pictures import png
 from ipt_ros.spatial import Example, Question
+from ipt_training.decoding import decode_picture, PictureError
+from ipt_training.files_below import file_below, ForeignFileError
 from ipt_training.store import write_json
 import numpy as np
 
@@ -105,7 +106,11 @@ class RecordFolder:
                 f"'{out / RUN}' has no 'records'; expected the file of this name that ipt "
                 'evaluate writes (ipt train writes one, too): give a folder that ipt evaluate '
                 'wrote')
-        return cls(out / str(run['records']))
+        name = str(run['records'])
+        if name in ('', '.', '..') or '/' in name or '\0' in name:
+            raise EvaluationError(f"'{out / RUN}' names {name!r} as its records, which is no "
+                                  'folder beside it; run ipt evaluate again')
+        return cls(out / name)
 
     def pairs(self) -> list[tuple[str, str]]:
         """Return the (task, mode) pairs that there are records of."""
@@ -152,12 +157,13 @@ class RecordFolder:
         """Return a record's pictures, uint8 RGB: inputs, then imagined, then truth."""
         found = {}
         for name in sorted(record['pictures'], key=_order):
-            path = self.path / record['pictures'][name]
-            image = cv2.imread(str(path), cv2.IMREAD_COLOR_RGB)
-            if image is None:
-                raise EvaluationError(f"cannot read the picture '{path}'; delete the folder "
-                                      f"'{self.path}' and run ipt evaluate again")
-            found[name] = image
+            where = record['pictures'][name]
+            try:
+                found[name] = decode_picture(file_below(self.path, where).read_bytes())
+            except (ForeignFileError, PictureError, OSError) as error:
+                raise EvaluationError(
+                    f"cannot read the picture {where!r} of '{self.path}': {error}; delete the "
+                    'folder and run ipt evaluate again') from error
         return found
 
     def _file(self, task: str, mode: str) -> Path:

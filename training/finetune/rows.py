@@ -8,15 +8,10 @@ from pathlib import Path
 from threading import Lock
 
 from ipt_ros.spatial import Example
-from ipt_training.datasets.published import (
-    BadRowError,
-    open_published,
-    PublishedError,
-    Row,
-)
+from ipt_training.datasets.published import open_published, PublishedError
 from ipt_training.datasets.reading import list_shards, Shard
 from ipt_training.finetune.errors import FinetuneError
-from ipt_training.store import example_from_row, SCHEMA, StoreError
+from ipt_training.row import row_at
 import pyarrow as pa
 
 
@@ -61,15 +56,7 @@ class Rows:
         group = self.group_of[row]
         shard, _, first = self._places[group]
         place = row - self.groups[group].start
-        cells = self._table(group).slice(place, 1).to_pylist()[0]
-        if shard.layout is None:
-            try:
-                return example_from_row(cells)
-            except (StoreError, ValueError, KeyError, TypeError) as error:
-                raise BadRowError(
-                    f"'{shard.path}', row {first + place}: no example as ipt dataset build writes "
-                    f'them ({error!r})', f'{type(error).__name__} in a row') from error
-        return shard.layout.read(Row(shard.path, first + place, cells))
+        return shard.read(row_at(self._table(group), place, shard.path, first + place))
 
     def fingerprint(self) -> Iterator[list]:
         """Say what tells the files from others: path, rows, bytes and time of change."""
@@ -90,10 +77,7 @@ class Rows:
         shard, number, _ = self._places[group]
         try:
             with open_published(shard.path) as file:
-                columns = (
-                    [name for name in SCHEMA.names if name not in ('class_list', 'depth_list')]
-                    if shard.layout is None else shard.layout.wanted(file.schema_arrow))
-                return file.read_row_group(number, columns=columns)
+                return file.read_row_group(number, columns=shard.columns(file.schema_arrow))
         except (pa.ArrowException, OSError) as error:
             raise PublishedError(
                 f"cannot read row group {number} of '{shard.path}' ({error}); the file is "

@@ -20,9 +20,10 @@ from ipt_training.datasets.published.messytable import MESSYTABLE
 from ipt_training.datasets.published.path_tracing import PATH_TRACING, PATH_TRACING_REAL
 from ipt_training.datasets.published.perspective import PERSPECTIVE, PERSPECTIVE_ARROW
 from ipt_training.datasets.published.perspective_raw import PERSPECTIVE_RAW
-from ipt_training.datasets.published.rows import BadRowError, PublishedError, Row
 from ipt_training.datasets.published.scannet import SCANNET
 from ipt_training.datasets.published.training_rows import TRAINING_ROWS
+from ipt_training.errors import BadRowError, PublishedError
+from ipt_training.row import Row, row_at
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -104,9 +105,9 @@ def _examples(
     try:
         # Few at a time: some releases have images of many megabytes.
         for batch in parquet.iter_batches(8, columns=layout.wanted(parquet.schema_arrow)):
-            for cells in batch.to_pylist():
+            for place in range(batch.num_rows):
                 try:
-                    yield layout.read(Row(file, index, cells))
+                    yield layout.read(row_at(batch, place, file, index))
                 except BadRowError as error:
                     if skipped is None:
                         raise

@@ -8,7 +8,7 @@ is the question's ``truth``.
 
 from ipt_ros.spatial import Example, Question
 from ipt_training.datasets.published.layout import Layout
-from ipt_training.datasets.published.rows import Row
+from ipt_training.row import Row
 
 THINK = 'Let me visualize the new perspective.'
 ANSWER = "I've generated the scene from the new perspective."

@@ -4,9 +4,9 @@
 import re
 
 from ipt_ros.spatial import Example, LETTERS, Question
-from ipt_training.datasets.published.choices import number_choices
+from ipt_training.datasets.published.choices import number_choices, with_choices
 from ipt_training.datasets.published.layout import think_of
-from ipt_training.datasets.published.rows import Row, with_choices
+from ipt_training.row import Row
 
 COLUMNS = {'images': 'list of images', 'question': 'text'}
 OPTIONAL = {'reasoning_image_0': 'image'}

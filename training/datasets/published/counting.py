@@ -4,9 +4,10 @@
 import re
 
 from ipt_ros.spatial import Example, Question
-from ipt_training.datasets.published.choices import choices_in
+from ipt_ros.spatial.tasks.base import lettered_inline
+from ipt_training.datasets.published.choices import choices_in, with_choices
 from ipt_training.datasets.published.layout import Layout, think_of
-from ipt_training.datasets.published.rows import lettered_inline, Row, with_choices
+from ipt_training.row import Row
 
 _FRAMES = [f'frame_{number}' for number in range(8)]
 _CATEGORY = re.compile(r'how many (.+?)(?:\(s\))? are', re.IGNORECASE)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from ipt_ros.spatial import Example, TASKS
-from ipt_training.datasets.published.rows import Row
+from ipt_training.row import Row
 import numpy as np
 import pyarrow as pa
 import pyarrow.types as kinds

@@ -11,8 +11,9 @@ import re
 
 from ipt_ros.spatial import Example, Question, TASKS
 from ipt_ros.spatial.tasks.path_tracing import side_in
+from ipt_training.datasets.published.choices import with_choices
 from ipt_training.datasets.published.layout import Layout
-from ipt_training.datasets.published.rows import Row, with_choices
+from ipt_training.row import Row
 import numpy as np
 
 VARIANTS = (

@@ -10,8 +10,9 @@ is read off the file's name.
 import re
 
 from ipt_ros.spatial import Example, Question
+from ipt_training.datasets.published.choices import with_choices
 from ipt_training.datasets.published.layout import Layout, think_of
-from ipt_training.datasets.published.rows import Row, with_choices
+from ipt_training.row import Row
 
 # distance_change_closer, relative_position_left_right; Habitat says distance_closer,
 # position_left_right.

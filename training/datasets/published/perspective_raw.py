@@ -2,9 +2,10 @@
 """Perspective taking as first released (ai2thor-perspective-qa-*): one marked image, choices."""
 
 from ipt_ros.spatial import Example, Question
+from ipt_training.datasets.published.choices import with_choices
 from ipt_training.datasets.published.layout import Layout, think_of
 from ipt_training.datasets.published.perspective import subtask_of
-from ipt_training.datasets.published.rows import Row, with_choices
+from ipt_training.row import Row
 
 
 def _example(row: Row) -> Example:
