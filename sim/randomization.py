@@ -13,8 +13,8 @@ import math
 from pathlib import Path
 from typing import Any
 
+from ipt_ros.yaml_files import read_yaml, YamlError
 import numpy as np
-import yaml
 
 MAX_SEED = 2**31 - 1
 
@@ -175,18 +175,6 @@ _SECTIONS = {
 }
 
 
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML that refuses a key that is given twice, where PyYAML would keep the last one."""
-
-    def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=deep) for key, _ in node.value]
-        for number, key in enumerate(keys):
-            if key in keys[:number]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"'{key}' is given twice", node.value[number][0].start_mark)
-        return super().construct_mapping(node, deep)
-
-
 def load_randomization(path: str | Path, seed: int | None = None) -> Randomization:
     """
     Read a randomisation file; `seed`, if given, replaces the file's.
@@ -196,11 +184,11 @@ def load_randomization(path: str | Path, seed: int | None = None) -> Randomizati
     """
     path = Path(path)
     try:
-        values = yaml.load(path.read_text(encoding='utf-8'), _UniqueKeyLoader)
-    except (OSError, UnicodeDecodeError) as error:
+        values = read_yaml(path)
+    except OSError as error:
         raise RandomizationError(f'{path}: cannot be read: {error}') from error
-    except yaml.YAMLError as error:
-        raise RandomizationError(f'{path}: not valid YAML: {error}') from error
+    except YamlError as error:
+        raise RandomizationError(f'{path}: {error}') from error
     try:
         result = randomization_from(values)
         return result if seed is None else replace(result, seed=_seed(seed))

@@ -7,8 +7,9 @@ from typing import Any
 
 from ipt_ros.bagel import ConfigError
 from ipt_ros.bagel.config import from_dict
-import yaml
+from ipt_ros.yaml_files import read_yaml, YamlError
 
+from .examples import EVALUATION_SEED
 from .optimizers import OptimizerSettings
 
 RECIPES = Path(__file__).parent / 'recipes'
@@ -157,14 +158,56 @@ def recipe_file(name: str | Path) -> Path:
 def read_recipe(path: Path) -> dict[str, Any]:
     """Read settings by name. Raises RecipeError: no file, bad YAML, or something else in it."""
     try:
-        values = yaml.safe_load(path.read_text(encoding='utf-8'))
+        values = read_yaml(path)
     except FileNotFoundError:
         raise RecipeError(f'{path}: no such recipe; ours are in {RECIPES}') from None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise RecipeError(f'{path}: not valid YAML: {error}') from error
+    except OSError as error:
+        raise RecipeError(f'{path}: cannot be read: {error.strerror}') from error
+    except YamlError as error:
+        raise RecipeError(f'{path}: {error}') from error
     if not isinstance(values, dict):
-        raise RecipeError(f'{path}: expected settings by name, found {values!r:.60}')
+        found = 'an empty file' if values is None else f'{values!r:.60}'
+        raise RecipeError(f'{path}: expected settings by name, found {found}')
+    try:
+        check_ranges(values)
+    except ValueError as error:
+        raise RecipeError(f'{path}: {error}') from error
     return values
+
+
+def check_ranges(values: Any, where: str = '') -> None:
+    """Raise ValueError where nested settings have a least that is above the most."""
+    if not isinstance(values, dict):
+        return
+    for name, value in values.items():
+        place = f'{where}{name}'
+        most = values.get(str(name).replace('min_', 'max_', 1))
+        if (str(name).startswith('min_') and _is_number(value) and _is_number(most)
+                and value > most):
+            raise ValueError(f'{place} is {value}, more than max_{name[4:]}, which is {most}')
+        if name == 'interval' and isinstance(value, list) and len(value) == 2 and all(
+                map(_is_number, value)) and value[0] > value[1]:
+            raise ValueError(f'{place} is {value}, which runs backwards; write [lowest, highest]')
+        check_ranges(value, f'{place}.')
+
+
+def check_folders(start: str | Path, checkpoint: str | Path, work_dir: str | Path) -> None:
+    """Raise ValueError where a run would write over what it reads, or into what it replaces."""
+    begin, end, work = (Path(path).expanduser().resolve() for path in (
+        start, checkpoint, work_dir))
+    if start and begin == end:
+        raise ValueError(f"checkpoint is the same folder as start, '{start}', which would be "
+                         'written over; name another one')
+    if work == end or end in work.parents:
+        raise ValueError(f"work_dir '{work_dir}' is in checkpoint '{checkpoint}', which is the "
+                         'finished folder alone; put them beside each other')
+    if start and (work == begin or begin in work.parents or begin in end.parents):
+        raise ValueError(f"work_dir and checkpoint must not be in start, '{start}', which stays "
+                         'as it is')
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def load_recipe(path: str | Path) -> Recipe:
@@ -176,6 +219,10 @@ def load_recipe(path: str | Path) -> Recipe:
             raise RecipeError(f'{path}: no section {section.name!r}; nano.yaml has all of them')
     try:
         recipe = from_dict(Recipe, values)
+        check_folders('', recipe.checkpoint, recipe.work_dir)
+        if recipe.data.seed >= EVALUATION_SEED:
+            raise ValueError(f'data.seed {recipe.data.seed} is one of evaluation; stay below '
+                             f'{EVALUATION_SEED}')
     except (TypeError, ValueError, ConfigError) as error:
         raise RecipeError(f'{path}: {error}') from error
     return Recipe(**{

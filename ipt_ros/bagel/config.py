@@ -244,7 +244,7 @@ def from_dict(cls: type, values: Any) -> Any:
     if not isinstance(values, dict):
         raise ConfigError(f'{cls.__name__}: expected an object of settings, got {values!r}')
     by_name = {f.name: f for f in fields(cls)}
-    unknown = sorted(set(values) - set(by_name))
+    unknown = sorted(map(str, set(values) - set(by_name)))
     if unknown:
         raise ConfigError(f'{cls.__name__}: unknown settings {unknown}; known: {sorted(by_name)}')
     built = {}
@@ -255,7 +255,7 @@ def from_dict(cls: type, values: Any) -> Any:
             value = from_dict(nested[0], value)
         elif not fits(kind, value):
             raise ConfigError(f'{cls.__name__}: {name} is {value!r}; give {in_words(kind)}'
-                              f'{hint(value)}')
+                              f'{hint(value, kind)}')
         elif isinstance(value, list):
             value = tuple(value)
         built[name] = value

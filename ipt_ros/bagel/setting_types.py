@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a value that was read from YAML or JSON is of a setting's type."""
 
+from datetime import date
 from pathlib import Path
 from types import NoneType, UnionType
 from typing import Any, get_args, get_origin, Literal, Union
@@ -54,8 +55,11 @@ def in_words(kind: Any) -> str:
             NoneType: 'null', Path: 'a path'}.get(kind, str(kind))
 
 
-def hint(value: Any) -> str:
-    """Return what to do about a number that YAML reads as a text; '' for all else."""
+def hint(value: Any, kind: Any = None) -> str:
+    """Return what to do about a value that YAML reads as another kind; '' for all else."""
+    texts = kind is str or str in get_args(kind)
+    if texts and isinstance(value, int | float | date):
+        return "; YAML takes it for no text: write it in quotes, such as 'off' or '1'"
     if not isinstance(value, str):
         return ''
     try:

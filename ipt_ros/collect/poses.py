@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ipt_ros.geometry import Pose2D
-import yaml
+from ipt_ros.yaml_files import read_yaml, YamlError
 
 _FIELDS = ('x', 'y', 'yaw')
 _EXPECTED = ('expected rows of x, y, yaw (metres, radians), in CSV with or without a heading, or '
@@ -21,15 +21,14 @@ class PosesError(ValueError):
 def read_poses(path: Path) -> list[Pose2D]:
     """Return the poses of a .csv, .yaml or .yml file. Raises PosesError."""
     try:
-        text = path.read_text(encoding='utf-8')
+        if path.suffix in ('.yaml', '.yml'):
+            rows = _yaml_rows(path)
+        elif path.suffix == '.csv':
+            rows = _csv_rows(path.read_text(encoding='utf-8'))
+        else:
+            raise PosesError(f"'{path}' is neither .csv nor .yaml; {_EXPECTED}")
     except (OSError, UnicodeDecodeError) as error:
         raise PosesError(f"cannot read poses from '{path}': {error}") from error
-    if path.suffix in ('.yaml', '.yml'):
-        rows = _yaml_rows(text, path)
-    elif path.suffix == '.csv':
-        rows = _csv_rows(text)
-    else:
-        raise PosesError(f"'{path}' is neither .csv nor .yaml; {_EXPECTED}")
     if not rows:
         raise PosesError(f"there is no pose in '{path}'; {_EXPECTED}")
     return [_pose(row, number, path) for number, row in enumerate(rows, 1)]
@@ -44,11 +43,11 @@ def _csv_rows(text: str) -> list[Any]:
     return rows
 
 
-def _yaml_rows(text: str, path: Path) -> list[Any]:
+def _yaml_rows(path: Path) -> list[Any]:
     try:
-        rows = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise PosesError(f"'{path}' is not YAML: {error}") from error
+        rows = read_yaml(path)
+    except YamlError as error:
+        raise PosesError(f"'{path}' is not YAML that can be used: {error}; {_EXPECTED}") from error
     if isinstance(rows, dict) and isinstance(rows.get('poses'), list):
         rows = rows['poses']
     if not isinstance(rows, list):

@@ -109,3 +109,11 @@ def test_values_fit_the_types_that_settings_have(kind, good, bad):
     ('1e-5', 'write 1.0e-05'), ('2.5e-4', 'write 0.00025'), ('ten', ''), (3, '')])
 def test_numbers_that_yaml_takes_for_texts_get_a_hint(value, words):
     assert hint(value).endswith(words) and bool(hint(value)) == bool(words)
+
+
+@pytest.mark.parametrize(('value', 'kind', 'words'), [
+    (False, str, "in quotes, such as 'off'"), (3, str, 'in quotes'),
+    (1.5, str | None, 'in quotes'),
+    (False, int, ''), (None, str, ''), (['a'], str, '')])
+def test_values_that_yaml_takes_for_no_text_get_a_hint(value, kind, words):
+    assert words in hint(value, kind) and bool(hint(value, kind)) == bool(words)

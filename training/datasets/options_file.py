@@ -5,9 +5,9 @@ from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from ipt_ros.yaml_files import read_yaml, YamlError
 from ipt_training.examples import ExampleOptions
 from ipt_training.store import StoreError
-import yaml
 
 
 def load_options(path: Path) -> ExampleOptions:
@@ -18,8 +18,8 @@ def load_options(path: Path) -> ExampleOptions:
     setting has.
     """
     try:
-        values = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        values = read_yaml(path)
+    except (OSError, YamlError) as error:
         raise StoreError(f"cannot read options from '{path}': {error}") from error
     try:
         return _changed(ExampleOptions(), values, '')
@@ -50,7 +50,10 @@ def _value(usual: Any, value: Any, where: str) -> Any:
     if isinstance(usual, tuple):
         if isinstance(value, list) and value and (
                 isinstance(usual[0], str) or len(value) == len(usual)):
-            return tuple(_value(usual[0], item, where) for item in value)
+            found = tuple(_value(usual[0], item, where) for item in value)
+            if not isinstance(usual[0], str) and found != tuple(sorted(found)):
+                raise ValueError(f'{where}: {value!r} runs backwards; write [lowest, highest]')
+            return found
         raise ValueError(f'{where}: expected a list like {list(usual)}, found {value!r}')
     if isinstance(usual, float) and isinstance(value, int) and not isinstance(value, bool):
         value = float(value)

@@ -73,6 +73,7 @@ def load_experiment(path: Path, changes: Mapping = {}) -> ExperimentRecipe:
         if recipe.data.seed >= EVALUATION_SEED:
             raise ValueError(f'data.seed {recipe.data.seed} is one of evaluation; stay below '
                              f'{EVALUATION_SEED}')
+        check_training(recipe.training)
         run_recipe(Path('training'), recipe.training, recipe.modes[0], 0, Path(recipe.start),
                    [Path('data')])
     except RecipeError as error:
@@ -92,9 +93,21 @@ def check_asking(asking: Asking) -> None:
         value = getattr(asking, name)
         if not isinstance(value, int) or value < 1:
             raise ValueError(f'asking.{name}: expected a whole number above 0, got {value!r}')
+    if asking.samples > 1 and 'imagine' not in asking.modes:
+        raise ValueError(f'asking.samples is {asking.samples}, but only the mode imagine imagines '
+                         f'several times, and asking.modes are {", ".join(asking.modes)}')
     if asking.seed < EVALUATION_SEED:
         raise ValueError(f'asking.seed {asking.seed} is one of training; questions that were not '
                          f'trained on start at {EVALUATION_SEED}')
+
+
+def check_training(settings: Mapping) -> None:
+    """Raise ValueError for settings of training that would spoil the comparison."""
+    data = settings.get('data')
+    split = data.get('split', 'train') if isinstance(data, Mapping) else 'train'
+    if split != 'train':
+        raise ValueError(f"training.data.split is '{split}': what is evaluated must not be "
+                         "trained on; leave it out, or give 'train'")
 
 
 def check_names(what: str, given: tuple, known: tuple) -> None:

@@ -3,15 +3,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+import math
 from pathlib import Path
 
 from ipt_ros.bagel import ConfigError, Dropout
 from ipt_ros.bagel.config import from_dict
 from ipt_ros.paths import checkpoint_name
 from ipt_training.optimizers import OptimizerSettings
-from ipt_training.recipe import read_recipe, RecipeError
+from ipt_training.recipe import check_folders, read_recipe, RecipeError
 
-MODES = ('label-only', 'text-cot', 'ipt', 'mixed')
+WITHOUT_IMAGES = ('label-only', 'text-cot')
+MODES = (*WITHOUT_IMAGES, 'ipt', 'mixed')
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,8 @@ def load_finetune_recipe(path: str | Path, changes: Mapping = {}) -> FinetuneRec
     """
     path = Path(path)
     values = read_recipe(path)
+    if 'mode' not in changes:
+        check_weights(values, str(path))
     try:
         for name, value in changes.items():
             values[name] = {**values.get(name, {}), **value} if isinstance(value, dict) else value
@@ -187,8 +191,16 @@ def finetune_recipe(values: Mapping, where: str) -> FinetuneRecipe:
     return recipe
 
 
+def check_weights(values: Mapping, where: str) -> None:
+    """Raise RecipeError where settings of ``where`` weigh the loss of images that none draws."""
+    mode = values.get('mode')
+    if mode in WITHOUT_IMAGES and values.get('mse_weight'):
+        raise RecipeError(f"{where}: mode '{mode}' draws no images, so mse_weight "
+                          f"({values['mse_weight']}) weighs nothing; leave it out, or give 0")
+
+
 def _check(recipe: FinetuneRecipe) -> None:
-    """Raise ValueError for values that make no sense."""
+    """Raise ValueError for values that make no sense, alone or together."""
     for name, value, allowed in (
             ('mode', recipe.mode, MODES),
             ('data.bad_rows', recipe.data.bad_rows, ('stop', 'skip')),
@@ -236,3 +248,39 @@ def _check(recipe: FinetuneRecipe) -> None:
             raise ValueError(f'{name} is not given; write it into the recipe, or give {option}')
     if not recipe.data.paths:
         raise ValueError('data.paths is not given; write it into the recipe, or give --data')
+    check_folders(recipe.start, recipe.checkpoint, recipe.work_dir)
+    _check_learning(recipe)
+
+
+def _check_learning(recipe: FinetuneRecipe) -> None:
+    """Raise ValueError where nothing is learned or kept, or a setting has nothing to act on."""
+    for name in ('ce_weight', 'mse_weight'):
+        if not 0 <= getattr(recipe, name) < math.inf:
+            raise ValueError(f'{name} is {getattr(recipe, name)!r}; give a number from 0 on')
+    drawn = 0 if recipe.mode in WITHOUT_IMAGES else recipe.mse_weight
+    if not recipe.ce_weight + drawn:
+        raise ValueError(f"mode '{recipe.mode}' learns nothing where ce_weight is 0"
+                         + (' and mse_weight is 0' if recipe.mode not in WITHOUT_IMAGES else ''))
+    if not 0 <= recipe.save_seconds < math.inf:
+        raise ValueError(f'save_seconds is {recipe.save_seconds!r}, so that no state is ever '
+                         'saved; give seconds')
+    if recipe.loading.latent_cache and not recipe.loading.latent_cache_gib:
+        raise ValueError(f"loading.latent_cache '{recipe.loading.latent_cache}' has no room: give "
+                         'loading.latent_cache_gib, too')
+    lora = recipe.lora
+    if lora.rank < 0:
+        raise ValueError(f'lora.rank is {lora.rank}; give a whole number, 0 for no adapters')
+    if not 0 < lora.alpha < math.inf or not 0 <= lora.dropout < 1:
+        raise ValueError(f'lora.alpha is {lora.alpha!r} and lora.dropout {lora.dropout!r}; give a '
+                         'number above 0, and a chance from 0 to below 1')
+    if lora.rank and not lora.targets:
+        raise ValueError('lora.rank asks for adapters, and lora.targets names no layers for them')
+    if lora.rank and '' in lora.also:
+        raise ValueError("lora.also has '', with which every name begins: all weights would be "
+                         'trained beside the adapters; name parts, or give lora.rank 0')
+    for name in lora.also if lora.rank else ():
+        if name.startswith(recipe.frozen or ('\0',)):
+            raise ValueError(f"'{name}' is both to be trained (lora.also) and not to be (frozen)")
+    if not lora.rank and lora.also:
+        raise ValueError('lora.also is given, but no adapters are (lora.rank 0): then all weights '
+                         'are trained that frozen does not name')

@@ -135,6 +135,11 @@ def describe_plan(index: Index, plan: Plan, recipe: FinetuneRecipe) -> str:
         f'{plan.efficiency():.1%} filled; {recipe.accumulate} a step, '
         f'{recipe.steps * recipe.accumulate / len(epoch):.1f} epochs',
     ]
+    if recipe.optimizer.warmup_steps > recipe.steps:
+        lines.append(
+            f'note: optimizer.warmup_steps ({recipe.optimizer.warmup_steps}) is more than steps '
+            f'({recipe.steps}), so the learning rate never gets to '
+            f'{recipe.optimizer.learning_rate:g}; that is right only where more steps will follow')
     if plan.efficiency() < _WELL_FILLED and not recipe.packing.batch_samples:
         chosen = [plan.units[i].tokens for batch in epoch for i in batch][:_LOOKED_AT]
         budget = budget_to_fill(chosen, recipe.packing.batch_tokens, _WELL_FILLED)

@@ -9,8 +9,14 @@ from ipt_ros.bagel import ConfigError
 from ipt_ros.bagel.config import from_dict
 from ipt_ros.paths import checkpoint_name
 from ipt_training.examples import EVALUATION_SEED, GENERATED_TASKS
-from ipt_training.experiment.recipe import check_asking, check_names, replaced
+from ipt_training.experiment.recipe import (
+    check_asking,
+    check_names,
+    check_training,
+    replaced,
+)
 from ipt_training.experiment.runs import Asking, run_recipe
+from ipt_training.finetune.recipe import check_weights
 from ipt_training.recipe import read_recipe, RecipeError
 
 
@@ -88,6 +94,8 @@ def _check(plan: Plan) -> None:
     for mixture, shares in plan.mixtures.items():
         if unknown := sorted(set(shares) - set(plan.ingredients)):
             raise ValueError(f'mixtures.{mixture}: no ingredient is called {", ".join(unknown)}')
+        if not all(0 <= share <= 1 for share in shares.values()):
+            raise ValueError(f'mixtures.{mixture}: a share is from 0 to 1, got {dict(shares)}')
         if abs(sum(shares.values()) - 1.0) > 1e-6:
             raise ValueError(f'mixtures.{mixture}: the shares add up to '
                              f'{sum(shares.values()):g}, not to 1')
@@ -95,9 +103,16 @@ def _check(plan: Plan) -> None:
         if ingredient.seed >= EVALUATION_SEED:
             raise ValueError(f'ingredients.{name}: seed {ingredient.seed} is one of evaluation; '
                              f'stay below {EVALUATION_SEED}')
+        if ingredient.bags and ingredient.randomization:
+            raise ValueError(f'ingredients.{name}: bags are recordings as they are; a '
+                             'randomization is for simulated scenes')
     for name in ('mixtures', 'worlds', 'seeds', 'ingredients'):
         if not getattr(plan, name):
             raise ValueError(f'{name}: must not be empty')
+    if len(set(plan.seeds)) < len(plan.seeds):
+        raise ValueError(f'seeds: expected different whole numbers, got {plan.seeds!r}')
+    check_training(plan.training)
+    check_weights(plan.training, 'training')
     settings, mode = training_settings(plan)
     run_recipe(Path('training'), settings, mode, 0, Path(plan.start), [Path('data')])
 

@@ -62,6 +62,8 @@ def test_the_shipped_recipe_is_the_papers_experiment():
     ({'asking': {'dtype': 'float16'}}, 'asking.dtype: expected some of float32, bfloat16'),
     ({'data': {'seed': 1_000_000}}, 'data.seed 1000000 is one of evaluation'),
     ({'training': {'steps': 0}}, 'steps is 0'),
+    ({'training': {'data': {'split': 'test'}}}, "training.data.split is 'test'"),
+    ({'asking': {'modes': ['answer'], 'samples': 3}}, 'asking.samples is 3, but only'),
     ({'training': {'stepz': 1}}, 'stepz'),
     ({'training': 3}, 'experiment.yaml: '),
 ])

@@ -14,7 +14,7 @@ from ipt_training.finetune.sharding import spread_memory
 from ipt_training.finetune.train import make_plan
 from ipt_training.finetune.trainee import prepare
 from ipt_training.memory import saved_bytes
-from ipt_training.recipe import RecipeError, RECIPES
+from ipt_training.recipe import read_recipe, RecipeError, RECIPES
 from ipt_training.train import build_parser, finetune_recipe, main
 import pytest
 import yaml
@@ -57,10 +57,61 @@ def test_the_nano_recipe_is_complete():
     ({'optimizer': {'learning_rate': '1e-5'}}, "learning_rate is '1e-5'.* write 1.0e-05"),
     ({'optimizer': {'betas': [0.9]}}, 'betas is .0.9.; give a list, each a number'),
     ({'optimizer': {'clip': 0}}, 'optimizer.clip is 0; give'),
-    ({'optimizer': {'ema': 1.0}}, 'optimizer.ema is 1.0; give')])
+    ({'optimizer': {'ema': 1.0}}, 'optimizer.ema is 1.0; give'),
+    ({'mode': False}, 'mode is False; give a text; YAML takes it for no text: write it in quotes'),
+    ({'checkpoint': 'checkpoints/ipt-bagel-nano'}, 'checkpoint is the same folder as start'),
+    ({'checkpoint': 'runs/../checkpoints/ipt-bagel-nano/'}, 'the same folder as start'),
+    ({'work_dir': 'runs/finetune_nano/checkpoint'}, "work_dir .* is in checkpoint '"),
+    ({'work_dir': 'runs/finetune_nano/checkpoint/work'}, "work_dir .* is in checkpoint '"),
+    ({'work_dir': 'checkpoints/ipt-bagel-nano/work'}, 'must not be in start'),
+    ({'ce_weight': -1.0}, 'ce_weight is -1.0; give a number from 0 on'),
+    ({'mse_weight': float('nan')}, 'mse_weight is nan; give'),
+    ({'ce_weight': 0, 'mse_weight': 0}, "mode 'mixed' learns nothing"),
+    ({'mode': 'label-only', 'ce_weight': 0}, "mode 'label-only' learns nothing"),
+    ({'save_seconds': float('inf')}, 'no state is ever saved'),
+    ({'save_seconds': -1}, 'no state is ever saved'),
+    ({'loading': {'latent_cache_gib': 0, 'latent_cache': 'x'}}, "latent_cache 'x' has no room"),
+    ({'lora': {'rank': -1}}, 'lora.rank is -1'),
+    ({'lora': {'rank': 4, 'targets': []}}, 'names no layers'),
+    ({'lora': {'rank': 4, 'also': ['']}}, 'all weights would be trained'),
+    ({'lora': {'rank': 4, 'also': ['vit_model.a']}}, r'trained \(lora.also\) and not .* \(frozen'),
+    ({'lora': {'also': ['vit']}}, 'lora.also is given, but no adapters'),
+    ({'lora': {'rank': 4, 'alpha': 0}}, 'lora.alpha is 0')])
 def test_senseless_settings_are_refused_by_name(changes, words):
     with pytest.raises(RecipeError, match=words):
         load_finetune_recipe(RECIPES / 'finetune_nano.yaml', changes)
+
+
+def test_a_weight_of_images_that_none_draws_is_refused_unless_another_mode_is_asked_for(tmp_path):
+    values = yaml.safe_load((RECIPES / 'finetune_nano.yaml').read_text(encoding='utf-8'))
+    path = tmp_path / 'recipe.yaml'
+    for mode in ('label-only', 'text-cot'):
+        path.write_text(yaml.safe_dump(values | {'mode': mode, 'mse_weight': 0.5}))
+        with pytest.raises(RecipeError, match=f"mode '{mode}' draws no images, so mse_weight"):
+            load_finetune_recipe(path)
+        assert load_finetune_recipe(path, {'mode': 'ipt'}).mse_weight == 0.5
+        for change in ({}, {'mse_weight': 0}):
+            path.write_text(yaml.safe_dump(values | {'mode': mode} | change))
+            assert load_finetune_recipe(path).mode == mode
+
+
+@pytest.mark.parametrize(('text', 'words'), [
+    ('model: {vit_transform: {max_side: 64, min_side: 96, stride: 8}}',
+     'model.vit_transform.min_side is 96, more than max_side, which is 64'),
+    ('a: {interval: [0.9, 0.1]}', r'a.interval is \[0.9, 0.1\], which runs backwards')])
+def test_a_least_above_the_most_is_refused_in_any_recipe(tmp_path, text, words):
+    (tmp_path / 'recipe.yaml').write_text(text)
+    with pytest.raises(RecipeError, match=words):
+        read_recipe(tmp_path / 'recipe.yaml')
+
+
+def test_fewer_steps_than_the_warm_up_are_told(recipe_file, capsys):
+    path = recipe_file(steps=1, optimizer={'learning_rate': 1e-3, 'warmup_steps': 2})
+    assert main(['--recipe', str(path), '--dry-run', '--device', 'cpu']) == 0
+    assert 'warmup_steps (2) is more than steps (1)' in capsys.readouterr().out
+    path = recipe_file(steps=2, optimizer={'learning_rate': 1e-3, 'warmup_steps': 2})
+    assert main(['--recipe', str(path), '--dry-run', '--device', 'cpu']) == 0
+    assert 'warmup_steps' not in capsys.readouterr().out
 
 
 def test_options_replace_settings_of_the_recipe():
