@@ -2,6 +2,7 @@
 """`ipt ask`: a question over the action, so that progress can be seen and Ctrl-C cancels it."""
 
 from argparse import Namespace
+from itertools import zip_longest
 import json
 import math
 from pathlib import Path
@@ -9,6 +10,7 @@ import sys
 
 from geometry_msgs.msg import PointStamped
 from ipt_interfaces.action import Imagine
+from ipt_ros.outputs import file_names, in_words, writable_folder
 from ipt_ros.pictures import png
 from ipt_ros.progress import bar, Progress
 from ipt_ros.ros.client import Robot, RobotError
@@ -41,9 +43,14 @@ def ask(options: Namespace) -> int:
     if not result.success:
         print(f'ipt: {result.message} (error code {result.error_code})', file=sys.stderr)
         return 1
+    print(as_json(result.answer) if options.json else as_text(result.answer), flush=True)
     if options.out:
-        save_pictures(result, options.out)
-    print(as_json(result.answer) if options.json else as_text(result.answer))
+        try:
+            save_pictures(result, options.out)
+        except (OSError, ValueError) as error:
+            reason = in_words(error) if isinstance(error, OSError) else error
+            print(f'ipt: the pictures are not saved: {reason}', file=sys.stderr)
+            return 1
     return 0
 
 
@@ -55,13 +62,19 @@ def describe(feedback: Imagine.Feedback) -> str:
 
 
 def save_pictures(result: Imagine.Result, folder: Path) -> None:
-    """Write what the model saw and what it imagined as PNG files."""
-    folder.mkdir(parents=True, exist_ok=True)
-    names = [item.camera for item in result.answer.evidence]
-    pictures = list(zip(names, result.inputs))
+    """
+    Write what the model saw and what it imagined as PNG files, named after cameras and kinds.
+
+    Whatever the names are, the files are right in the folder. Raise OSError where they cannot be
+    written, ValueError for a message that is no picture.
+    """
+    writable_folder(folder)
+    cameras = [item.camera for item in result.answer.evidence]
+    pictures = [(camera or f'input_{number}', message) for number, (camera, message) in enumerate(
+        zip_longest(cameras[:len(result.inputs)], result.inputs), 1)]
     pictures += [
         (f'imagined_{i}_{item.kind}', item.image) for i, item in enumerate(result.imagined, 1)]
-    for name, message in pictures:
+    for name, (_, message) in zip(file_names(name for name, _ in pictures), pictures):
         (folder / f'{name}.png').write_bytes(png(to_rgb(message)))
 
 

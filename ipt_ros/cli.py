@@ -14,6 +14,7 @@ from pathlib import Path
 import sys
 
 import ipt_ros
+from ipt_ros.outputs import in_words, writable_file
 from ipt_ros.paths import DDS_PROFILE, MissingFileError, NANO, shared
 from ipt_ros.processes import take_interrupts
 
@@ -34,6 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
     except MissingFileError as error:
         return _failed(error)
+    except OSError as error:  # a folder that cannot be written, a disk that is full
+        return _failed(in_words(error))
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -151,6 +154,8 @@ def _bench(options: argparse.Namespace, rest: list[str]) -> int:
     from ipt_ros.bench import run, table
     if options.repeats < 1:
         return _failed(f'--repeats {options.repeats}: give 1 or more')
+    if options.out:
+        writable_file(options.out)
     figures = run(_checkpoint(options), options.repeats)
     print(table(figures))
     if options.out:

@@ -13,6 +13,7 @@ from pathlib import Path
 import sys
 
 from ipt_ros.bagel import BagelError
+from ipt_ros.outputs import in_words
 from ipt_training import dry_run as scratch
 from ipt_training.finetune.dry_run import dry_run as dry_run_finetune
 from ipt_training.finetune.errors import FinetuneError
@@ -52,9 +53,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             recipe = finetune_recipe(path, options)
             device = options.device or ('cuda' if torch.cuda.is_available() else 'cpu')
             (dry_run_finetune if options.dry_run else finetune)(recipe, device)
-    except (FinetuneError, RecipeError, StoreError, BagelError, TrainingDivergedError,
-            OSError) as error:
+    except (FinetuneError, RecipeError, StoreError, BagelError, TrainingDivergedError) as error:
         print(f'ipt train: {error}', file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f'ipt train: {in_words(error)}', file=sys.stderr)
         return 1
     except torch.cuda.OutOfMemoryError as error:
         print(f'ipt train: the GPU has not enough memory: {error}\nlower '

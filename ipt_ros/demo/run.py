@@ -17,6 +17,7 @@ from ipt_ros.demo.story import CAMERAS, plan
 from ipt_ros.demo.table import table
 from ipt_ros.graph import graph_environment, NAMESPACE, node_command
 from ipt_ros.machine import processor
+from ipt_ros.outputs import writable_folder
 from ipt_ros.pictures import png
 from ipt_ros.processes import ProcessDiedError, Processes, stopped_by_signals, tail
 from ipt_ros.progress import Progress
@@ -52,9 +53,9 @@ def run(options: Options, progress: Progress | None = None) -> int:
         raise DemoError(
             f"no checkpoint at '{options.checkpoint}'; train it with 'make train-nano', or name "
             'another folder with --checkpoint')
+    writable_folder(options.out)
     environment = graph_environment(os.environ)
     os.environ.update(environment)  # this process joins the graph as well
-    options.out.mkdir(parents=True, exist_ok=True)
     with stopped_by_signals(), Processes() as processes:
         _start(processes, options, environment, progress)
         requests = _plan(options.seed, progress)

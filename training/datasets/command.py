@@ -4,11 +4,11 @@
 import argparse
 from collections.abc import Sequence
 from dataclasses import fields, replace
-import errno
 import os
 from pathlib import Path
 import sys
 
+from ipt_ros.outputs import in_words, writable_file
 from ipt_ros.spatial import TASKS
 from ipt_sim import BACKENDS, load_randomization, RandomizationError, SimulatorError
 from ipt_training.bag_arguments import (
@@ -41,9 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options, options.parser)
     except (StoreError, SimulatorError, RandomizationError, OSError) as error:
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        hint = '; make room, then give the same command again to go on' if full else ''
-        print(f'ipt dataset: {error}{hint}', file=sys.stderr)
+        reason = in_words(error) if isinstance(error, OSError) else error
+        print(f'ipt dataset: {reason}', file=sys.stderr)
         return 1
 
 
@@ -198,6 +197,7 @@ def with_variants(made: ExampleOptions, tasks: Sequence[str], names: str) -> Exa
 def _show(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.n < 1:
         parser.error(f'--n is {options.n}, must be at least 1')
+    writable_file(options.out)
     shards = list_shards(options.folder, options.layout)
     refused: list[BadRowError] = []
     examples = sample(shards, options.n, options.seed, refused)

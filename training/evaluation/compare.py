@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ipt_ros.bagel import BagelError
+from ipt_ros.outputs import in_words, writable_folder
 from ipt_ros.spatial.errors import SpatialError
 from ipt_training.evaluate import add_options, plan_from
 from ipt_training.store import StoreError, write_json
@@ -202,14 +203,16 @@ def main(arguments: list[str] | None = None) -> int:
     if pair is not None and len(pair) != 2:
         parser.error(f"pair is '{options.pair}'; give two modes with a comma between")
     try:
+        writable_folder(options.out)
         folders = [_evaluated(parser, options, given, options.out / name)
                    for given, name in ((options.first, 'a'), (options.second, 'b'))]
         found = compare_folders(*folders, pair)
-        options.out.mkdir(parents=True, exist_ok=True)
         write_json(options.out / RESULT, {
             'a': options.first, 'b': options.second, **asdict(found)})
     except (BagelError, StoreError, SpatialError, EvaluationError) as error:
         parser.exit(1, f'ipt compare: {error}\n')
+    except OSError as error:
+        parser.exit(1, f'ipt compare: {in_words(error)}\n')
     print(f'A: {options.first}\nB: {options.second}\n')
     print(table(found.tasks))
     if found.left_out:

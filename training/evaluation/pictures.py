@@ -4,6 +4,7 @@
 from pathlib import Path
 
 import cv2
+from ipt_ros.pictures import png
 import numpy as np
 
 
@@ -14,4 +15,4 @@ def write_grid(path: Path, rows: list[list[np.ndarray]], zoom: int = 3) -> None:
     tiles = [[cv2.resize(image, (width, height), interpolation=cv2.INTER_NEAREST)
               for image in row] for row in rows]
     grid = np.concatenate([np.concatenate(row, axis=1) for row in tiles])
-    cv2.imwrite(str(path), grid[..., ::-1])
+    path.write_bytes(png(grid))

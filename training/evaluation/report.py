@@ -7,6 +7,7 @@ from html import escape
 from pathlib import Path
 
 from ipt_ros import webpage
+from ipt_ros.outputs import in_words, writable_file
 import numpy as np
 
 from .calibration import auroc
@@ -224,13 +225,16 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if options.first < 0:
         parser.error(f'first is {options.first}; give 0 or more')
+    out = options.out or options.results / PAGE
     try:
+        if options.out:
+            writable_file(out)
         html = page(options.results, options.first)
+        out.write_text(html, encoding='utf-8')
     except EvaluationError as error:
         parser.exit(1, f'ipt report: {error}\n')
-    out = options.out or options.results / PAGE
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(html, encoding='utf-8')
+    except OSError as error:
+        parser.exit(1, f'ipt report: {in_words(error)}\n')
     print(f'wrote {out}')
     return 0
 

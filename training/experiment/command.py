@@ -14,6 +14,7 @@ import sys
 
 from ipt_ros.bagel import BagelError
 from ipt_ros.machine import usable_cores
+from ipt_ros.outputs import in_words, writable_file
 from ipt_ros.spatial.errors import SpatialError
 from ipt_sim import SimulatorError
 from ipt_training.evaluation.errors import EvaluationError
@@ -52,12 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         changes['data'] = {'folder': str(options.data)}
     try:
         recipe = load_experiment(recipe_file(options.recipe), changes)
+        writable_file(Path(recipe.page))
         if options.report:
             report(recipe)
             return 0
         return run(recipe, options.workers, options.device)
     except PROBLEMS as error:
-        print(f'ipt experiment: {error}', file=sys.stderr)
+        reason = in_words(error) if isinstance(error, OSError) else error
+        print(f'ipt experiment: {reason}', file=sys.stderr)
         return 1
 
 

@@ -13,6 +13,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 import sys
 
+from ipt_ros.outputs import in_words, writable_file
 from ipt_sim import RandomizationError
 from ipt_training.experiment.command import default_workers, PROBLEMS
 from ipt_training.experiment.markdown import write_report
@@ -33,12 +34,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
                          {} if options.page is None else {'page': options.page})
         if options.mixtures:
             plan = plan.only(tuple(options.mixtures.split(',')))
+        writable_file(Path(plan.page))
         if options.report:
             report(plan)
             return 0
         return run(plan, options.workers, options.device)
     except (*PROBLEMS, RandomizationError) as error:
-        print(f'sim_to_real: {error}', file=sys.stderr)
+        reason = in_words(error) if isinstance(error, OSError) else error
+        print(f'sim_to_real: {reason}', file=sys.stderr)
         return 1
 
 
