@@ -44,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path = recipe_file(options.recipe)
         if started_together() and (options.dry_run or is_from_scratch(path)):
             parser.error('a dry run, and training from scratch, take one process; start them '
-                         'without torchrun')
+                         'without torchrun, and without WORLD_SIZE')
         if is_from_scratch(path):
             _refuse(parser, options, _ONLY_FINETUNE, f'{path} makes a checkpoint from scratch')
             _train_from_scratch(parser, scratch_recipe(path, options), options)

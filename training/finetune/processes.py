@@ -101,9 +101,71 @@ class Processes:
 ALONE = Processes()  # on the CPU
 
 
+@dataclass(frozen=True)
+class Launch:
+    """What torchrun tells a process: its number among all, and among those of its machine."""
+
+    world: int
+    rank: int
+    local: int
+
+
+def launched() -> Launch | None:
+    """
+    Return what torchrun told this process; None where it is alone.
+
+    Clusters export some of the variables as well, for programs of their own. One that is empty
+    counts as not given. Raises FinetuneError for a group of processes of which the variables do
+    not say all, or contradict each other.
+    """
+    found = {name: number for name in ('WORLD_SIZE', 'RANK', 'LOCAL_RANK')
+             if (number := _number(name)) is not None}
+    world = found.get('WORLD_SIZE', 1)
+    ranks = {name: found[name] for name in ('RANK', 'LOCAL_RANK') if name in found}
+    if world < 1:
+        raise _odd_launch(f'WORLD_SIZE is {world}, and there is at least one process')
+    for name, rank in ranks.items():
+        if not 0 <= rank < world:
+            raise _odd_launch(
+                f'{name} is {rank}, and processes count from 0; WORLD_SIZE is '
+                f'{found.get("WORLD_SIZE", "not set")}')
+    if world == 1:
+        return None
+    _check_given(world, [name for name in ('RANK', 'LOCAL_RANK') if name not in found])
+    return Launch(world, ranks['RANK'], ranks['LOCAL_RANK'])
+
+
+def _check_meeting(world: int) -> None:
+    """Raise FinetuneError where nothing says at which address the processes meet."""
+    _check_given(world, [name for name in ('MASTER_ADDR', 'MASTER_PORT')
+                         if not os.environ.get(name, '').strip()])
+    port = _number('MASTER_PORT')
+    if not 0 < port < 2**16:
+        raise _odd_launch(f'MASTER_PORT is {port}, which is no port')
+
+
+def _check_given(world: int, missing: Sequence[str]) -> None:
+    if missing:
+        raise _odd_launch(f'WORLD_SIZE is {world}, but {" and ".join(missing)} '
+                          f'{"is" if len(missing) == 1 else "are"} not set')
+
+
+def _number(name: str) -> int | None:
+    text = os.environ.get(name, '').strip()
+    try:
+        return int(text) if text else None
+    except ValueError:
+        raise _odd_launch(f'{name} is {text!r}, and not a whole number') from None
+
+
+def _odd_launch(what: str) -> FinetuneError:
+    return FinetuneError(f'{what}; start with torchrun, which sets all that several processes '
+                         'need, or unset WORLD_SIZE, RANK and LOCAL_RANK for one process alone')
+
+
 def started_together() -> bool:
-    """Say whether torchrun started this process and others for one run."""
-    return int(os.environ.get('WORLD_SIZE', 1)) > 1
+    """Say whether this process is to be one of several, as far as their number tells."""
+    return (_number('WORLD_SIZE') or 1) > 1
 
 
 @contextmanager
@@ -115,13 +177,13 @@ def join_processes(device: str, settings: ParallelSettings) -> Iterator[Processe
     used, and kept. Raises FinetuneError for devices that are not there, and where the connection
     to another process is lost.
     """
-    if not started_together():
+    launch = launched()
+    if launch is None:
         _check_device(device)
         yield Processes(device=device)
         return
-    world = int(os.environ['WORLD_SIZE'])
-    rank, local = int(os.environ['RANK']), int(os.environ['LOCAL_RANK'])
-    device = _own_device(device, local)
+    world, rank = launch.world, launch.rank
+    device = _own_device(device, launch.local)
     if world % settings.replicas:
         raise FinetuneError(
             f'parallel.replicas is {settings.replicas}, which does not divide {world} processes')
@@ -129,6 +191,7 @@ def join_processes(device: str, settings: ParallelSettings) -> Iterator[Processe
     backend = 'cpu:gloo,cuda:nccl' if device.startswith('cuda') else 'gloo'
     own = not dist.is_initialized()
     if own:
+        _check_meeting(world)
         # Addresses of processes that were killed stay in torchrun's store when it starts others.
         store = next(dist.rendezvous('env://'))[0]
         store = dist.PrefixStore(os.environ.get('TORCHELASTIC_RESTART_COUNT', '0'), store)

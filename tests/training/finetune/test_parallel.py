@@ -233,3 +233,58 @@ def test_devices_and_replicas_that_cannot_be_are_refused(
     with pytest.raises(FinetuneError, match=words), join_processes(
             device, ParallelSettings(replicas=replicas)):
         pass
+
+
+GROUP = {'WORLD_SIZE': '2', 'RANK': '0', 'LOCAL_RANK': '0', 'MASTER_ADDR': '127.0.0.1',
+         'MASTER_PORT': '29517'}
+
+
+@pytest.fixture
+def variables(monkeypatch):
+    """Return a function that sets just these of the variables of torchrun."""
+    def put(**given):
+        for name in GROUP:
+            monkeypatch.delenv(name, raising=False)
+        for name, value in given.items():
+            monkeypatch.setenv(name, value)
+    return put
+
+
+@pytest.mark.parametrize(('given', 'words'), [
+    ({'WORLD_SIZE': '4'}, 'WORLD_SIZE is 4, but RANK and LOCAL_RANK are not set'),
+    (GROUP | {'RANK': ''}, 'WORLD_SIZE is 2, but RANK is not set'),
+    (GROUP | {'LOCAL_RANK': ' '}, 'but LOCAL_RANK is not set'),
+    (GROUP | {'MASTER_ADDR': ''}, 'but MASTER_ADDR is not set'),
+    (GROUP | {'MASTER_PORT': '', 'MASTER_ADDR': ''}, 'MASTER_ADDR and MASTER_PORT are not set'),
+    (GROUP | {'WORLD_SIZE': 'two'}, "WORLD_SIZE is 'two', and not a whole number"),
+    (GROUP | {'WORLD_SIZE': '2.0'}, "WORLD_SIZE is '2.0', and not a whole number"),
+    (GROUP | {'RANK': 'first'}, "RANK is 'first', and not a whole number"),
+    (GROUP | {'MASTER_PORT': 'http'}, "MASTER_PORT is 'http', and not a whole number"),
+    (GROUP | {'MASTER_PORT': '99999'}, 'MASTER_PORT is 99999, which is no port'),
+    (GROUP | {'WORLD_SIZE': '0'}, 'WORLD_SIZE is 0'),
+    (GROUP | {'WORLD_SIZE': '-3'}, 'WORLD_SIZE is -3'),
+    (GROUP | {'RANK': '2'}, 'RANK is 2, and processes count from 0; WORLD_SIZE is 2'),
+    (GROUP | {'RANK': '-1'}, 'RANK is -1'),
+    (GROUP | {'LOCAL_RANK': '5'}, 'LOCAL_RANK is 5'),
+    ({'RANK': '3'}, 'RANK is 3, .* WORLD_SIZE is not set'),
+    ({'WORLD_SIZE': '1', 'RANK': '1'}, 'RANK is 1')])
+def test_a_group_of_processes_that_is_half_told_is_refused_in_a_sentence(
+        given, words, variables, recipe_file, capsys):
+    variables(**given)
+    with pytest.raises(FinetuneError, match=f'{words}.*; start with torchrun'), join_processes(
+            'cpu', ParallelSettings()):
+        pass
+    assert train.main(['--recipe', str(recipe_file()), '--device', 'cpu']) == 1
+    assert 'start with torchrun' in (said := capsys.readouterr().err)
+    assert len(said.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize('given', [
+    {}, {'WORLD_SIZE': ''}, {'WORLD_SIZE': ' ', 'RANK': ''}, {'WORLD_SIZE': '1'},
+    {'WORLD_SIZE': ' 1 ', 'RANK': '0', 'LOCAL_RANK': '0'}, {'RANK': '0'},
+    {'MASTER_ADDR': 'elsewhere', 'MASTER_PORT': 'any'},
+    {'SLURM_NTASKS': '4', 'SLURM_PROCID': '2'}])
+def test_a_process_alone_needs_no_variables(given, variables):
+    variables(**given)
+    with join_processes('cpu', ParallelSettings()) as processes:
+        assert (processes.rank, processes.world) == (0, 1)
