@@ -11,14 +11,21 @@ sits in a geom group that is never drawn, at no cost.
 from dataclasses import dataclass
 import math
 
-from ipt_sim.gl import choose_platform
-from ipt_sim.protocol import SimulatorError
+from ipt_sim.gl import APT_PACKAGES, check_display, choose_platform
+from ipt_sim.protocol import RenderingUnavailableError, SimulatorError
 from ipt_sim.scenes.model import Item, Part, Pattern, Scene
 from ipt_sim.scenes.textures import all_textures, paint
 import numpy as np
 
-choose_platform()
-import mujoco  # noqa: E402, I100  (the platform has to be chosen first)
+check_display(choose_platform())
+try:
+    import mujoco  # noqa: E402, I100  (the platform has to be chosen first)
+except ModuleNotFoundError:
+    raise
+except Exception as error:  # MuJoCo and PyOpenGL look for their libraries as they are imported
+    raise RenderingUnavailableError(
+        f'cannot draw: MuJoCo does not find what it draws with: {error}; unset MUJOCO_GL and '
+        f'PYOPENGL_PLATFORM, or install: apt-get install {APT_PACKAGES}') from error
 
 # (bodies, primitives a body): floor, ceiling and walls; doors, windows, paintings; furniture.
 _POOL = ((6, 2), (8, 4), (24, 12))

@@ -24,7 +24,7 @@ from ipt_ros.progress import Progress
 from ipt_ros.ros.client import Robot, RobotError
 from ipt_ros.ros.images import to_rgb
 from ipt_ros.ros.transforms import nanoseconds
-from ipt_sim import make_simulator
+from ipt_sim import make_simulator, SimulatorError
 
 PAGE, SUMMARY = 'index.html', 'summary.json'
 
@@ -97,7 +97,10 @@ def _start(
 
 def _plan(seed: int, progress: Progress) -> list[Request]:
     progress.live('looking for questions')  # while the nodes start
-    simulator = make_simulator()
+    try:
+        simulator = make_simulator()
+    except SimulatorError as error:
+        raise DemoError(str(error)) from error
     try:
         requests = plan(simulator, seed)
     finally:

@@ -135,7 +135,9 @@ class TestPlatform:
     @pytest.fixture(autouse=True)
     def before_mujoco(self, monkeypatch):
         """Pretend that nothing was chosen and that mujoco has not been imported yet."""
-        monkeypatch.delenv('MUJOCO_GL', raising=False)
+        for name in ('MUJOCO_GL', 'PYOPENGL_PLATFORM', 'MUJOCO_EGL_DEVICE_ID', 'LP_NUM_THREADS'):
+            monkeypatch.setenv(name, '')  # restored afterwards, also where the choice sets it
+            monkeypatch.delenv(name)
         monkeypatch.delitem(sys.modules, 'mujoco', raising=False)
         monkeypatch.setattr(sys, 'platform', 'linux')
         yield
@@ -168,6 +170,62 @@ class TestPlatform:
         with pytest.raises(RenderingUnavailableError, match='MUJOCO_GL=egl.*libegl1'):
             gl.choose_platform()
 
+    @pytest.mark.parametrize('written', [' EGL ', 'egl\n', 'Egl'])
+    def test_letters_and_blanks_do_not_matter(self, monkeypatch, written):
+        monkeypatch.setenv('MUJOCO_GL', written)
+        monkeypatch.setattr(gl, '_egl_devices', lambda: [True])
+        assert gl.choose_platform() == os.environ['MUJOCO_GL'] == 'egl'
+
+    @pytest.mark.parametrize(('variables', 'words'), [
+        ({'MUJOCO_GL': 'wgl'}, "MUJOCO_GL='wgl' is none of egl, osmesa and glfw"),
+        ({'MUJOCO_GL': 'cgl'}, "MUJOCO_GL='cgl' is none of"),
+        ({'MUJOCO_GL': 'vulkan'}, "MUJOCO_GL='vulkan' is none of"),
+        ({'MUJOCO_GL': 'Off'}, "MUJOCO_GL='off' switches drawing off; unset it"),
+        ({'MUJOCO_GL': 'disabled'}, 'switches drawing off'),
+        ({'MUJOCO_GL': 'egl', 'PYOPENGL_PLATFORM': 'osmesa'},
+         "PYOPENGL_PLATFORM='osmesa' does not go with MUJOCO_GL=egl; unset it"),
+        ({'MUJOCO_GL': 'osmesa', 'PYOPENGL_PLATFORM': 'EGL'}, "'egl' does not go with"),
+        ({'PYOPENGL_PLATFORM': 'glx'}, "'glx' does not go with drawing without a display"),
+        ({'MUJOCO_EGL_DEVICE_ID': 'first'}, "MUJOCO_EGL_DEVICE_ID is 'first'; give the number"),
+        ({'MUJOCO_EGL_DEVICE_ID': '2'}, 'MUJOCO_EGL_DEVICE_ID is 2, but EGL has 2 device'),
+        ({'MUJOCO_EGL_DEVICE_ID': '-1'}, 'MUJOCO_EGL_DEVICE_ID is -1, but EGL has 2 device'),
+        ({'MUJOCO_GL': 'egl', 'MUJOCO_EGL_DEVICE_ID': '1', 'EGL_PLATFORM': 'junk'},
+         'MUJOCO_GL=egl does not work.*apt-get install.*unset what may .*EGL_PLATFORM=junk'),
+    ])
+    def test_variables_that_cannot_be_are_named(self, monkeypatch, variables, words):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(gl, '_egl_devices', lambda: [True, False])
+        monkeypatch.setattr(gl, '_osmesa_works', lambda: True)
+        with pytest.raises(RenderingUnavailableError, match=words):
+            gl.choose_platform()
+
+    @pytest.mark.parametrize(('variables', 'chosen'), [
+        ({'PYOPENGL_PLATFORM': 'osmesa'}, 'osmesa'), ({'PYOPENGL_PLATFORM': ' EGL'}, 'egl'),
+        ({'PYOPENGL_PLATFORM': ''}, 'egl'), ({'MUJOCO_EGL_DEVICE_ID': ''}, 'egl'),
+        ({'MUJOCO_EGL_DEVICE_ID': ' 0 '}, 'egl'), ({'MUJOCO_EGL_DEVICE_ID': '1'}, 'osmesa'),
+        ({'MUJOCO_GL': 'osmesa', 'MUJOCO_EGL_DEVICE_ID': 'x'}, 'osmesa'),
+        ({'LP_NUM_THREADS': 'many'}, 'egl'), ({'LIBGL_ALWAYS_SOFTWARE': 'junk'}, 'egl')])
+    def test_variables_that_agree_decide(self, monkeypatch, variables, chosen):
+        for name, value in variables.items():
+            monkeypatch.setenv(name, value)
+        monkeypatch.setattr(gl, '_egl_devices', lambda: [True, False])
+        monkeypatch.setattr(gl, '_osmesa_works', lambda: True)
+        assert gl.choose_platform() == chosen
+        assert os.environ['LP_NUM_THREADS'].isdigit()
+        assert os.environ.get('PYOPENGL_PLATFORM', '') in ('', chosen)
+        assert os.environ.get('MUJOCO_EGL_DEVICE_ID') != ''
+
+    def test_a_window_needs_a_display(self, monkeypatch):
+        for name in ('DISPLAY', 'WAYLAND_DISPLAY'):
+            monkeypatch.delenv(name, raising=False)
+        for platform in ('glfw', 'glx', '1'):
+            with pytest.raises(RenderingUnavailableError, match='needs a display.*unset'):
+                gl.check_display(platform)
+        gl.check_display('egl')
+        monkeypatch.setenv('DISPLAY', ':0')
+        gl.check_display('glfw')
+
     def test_missing_libraries_are_no_crash(self, monkeypatch):
         def missing(name):
             raise OSError(name)
@@ -196,3 +254,15 @@ def test_bench_measures_every_row():
         rows = dict(measure(simulator, seconds=0.0))
     assert len(rows) == 16
     assert machine_name()
+
+
+@pytest.mark.parametrize('variables', [
+    {'MUJOCO_GL': 'garbage'}, {'MUJOCO_GL': 'glfw', 'DISPLAY': '', 'WAYLAND_DISPLAY': ''},
+    {'PYOPENGL_PLATFORM': 'wayland'}, {'MUJOCO_GL': 'egl', 'MUJOCO_EGL_DEVICE_ID': '1e3'}])
+def test_a_simulator_that_cannot_draw_says_why(variables):
+    script = ('from ipt_sim import make_simulator, RenderingUnavailableError\n'
+              'try:\n    make_simulator()\n'
+              'except RenderingUnavailableError as error:\n    print("said:", error)')
+    done = subprocess.run([sys.executable, '-c', script], env=os.environ | variables,
+                          capture_output=True, text=True)
+    assert done.stdout.startswith('said: ') and 'unset' in done.stdout
