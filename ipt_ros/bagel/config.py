@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 from .errors import ConfigError
+from .foreign_configs import llm_settings, vit_settings
+from .json_files import read_object
 from .setting_types import fits, hint, in_words
 
 RENORMS = ('global', 'channel', 'text_channel')
@@ -203,11 +205,12 @@ class BagelConfig:
         """
         folder = Path(folder)
         files = [Path(place) / 'bagel.json' for place in (adapter, folder) if place is not None]
-        extras = next((_read_json(path) for path in files if path.exists()), {})
+        extras = next(
+            (read_object(path, ConfigError) for path in files if path.exists()), {})
         return from_dict(cls, {
             **extras,
-            'llm': _known(LlmConfig, _read_json(folder / 'llm_config.json')),
-            'vit': _known(VitConfig, _read_json(folder / 'vit_config.json')),
+            'llm': _known(LlmConfig, llm_settings(folder / 'llm_config.json')),
+            'vit': _known(VitConfig, vit_settings(folder / 'vit_config.json')),
             **overrides,
         })
 
@@ -242,7 +245,8 @@ def from_dict(cls: type, values: Any) -> Any:
     if cls is ResizeRule and isinstance(values, (list, tuple)):
         values = dict(zip(('max_side', 'min_side', 'stride'), values))
     if not isinstance(values, dict):
-        raise ConfigError(f'{cls.__name__}: expected an object of settings, got {values!r}')
+        raise ConfigError(f'{cls.__name__}: expected an object of settings, got '
+                          f'{values!r:.60}')
     by_name = {f.name: f for f in fields(cls)}
     unknown = sorted(map(str, set(values) - set(by_name)))
     if unknown:
@@ -254,7 +258,7 @@ def from_dict(cls: type, values: Any) -> Any:
         if nested and (value is not None or nested == [kind]):
             value = from_dict(nested[0], value)
         elif not fits(kind, value):
-            raise ConfigError(f'{cls.__name__}: {name} is {value!r}; give {in_words(kind)}'
+            raise ConfigError(f'{cls.__name__}: {name} is {value!r:.60}; give {in_words(kind)}'
                               f'{hint(value, kind)}')
         elif isinstance(value, list):
             value = tuple(value)
@@ -269,15 +273,3 @@ def _known(cls: type, values: dict) -> dict:
     """Keep what we use of a Hugging Face configuration file, which holds much more."""
     names = {f.name for f in fields(cls)}
     return {name: value for name, value in values.items() if name in names}
-
-
-def _read_json(path: Path) -> dict:
-    try:
-        content = json.loads(path.read_text())
-    except FileNotFoundError:
-        raise ConfigError(f'{path}: no such file; a checkpoint folder needs it') from None
-    except ValueError as error:
-        raise ConfigError(f'{path}: not valid JSON: {error}') from error
-    if not isinstance(content, dict):
-        raise ConfigError(f'{path}: expected a JSON object, found {type(content).__name__}')
-    return content
