@@ -84,9 +84,10 @@ class Bagel(nn.Module):
 
     def __init__(self, config: BagelConfig, tokenizer: Tokenizer | None = None):
         super().__init__()
-        if tokenizer is not None and len(tokenizer) > config.llm.vocab_size:
-            raise ConfigError(f'the tokenizer has {len(tokenizer)} tokens, but the model was made '
-                              f'for {config.llm.vocab_size} (llm_config.json, vocab_size)')
+        if tokenizer is not None and tokenizer.largest >= config.llm.vocab_size:
+            raise ConfigError(f'the tokenizer has {len(tokenizer)} tokens with ids up to '
+                              f'{tokenizer.largest}, but the model was made for '
+                              f'{config.llm.vocab_size} (llm_config.json, vocab_size)')
         self.config = config
         self.tokenizer = tokenizer
         dim = config.llm.hidden_size
