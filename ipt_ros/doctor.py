@@ -2,7 +2,7 @@
 """`ipt doctor`: whether this machine has what the system needs, and what to do if not."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib import import_module, metadata
 from importlib.util import find_spec
 import os
@@ -17,8 +17,6 @@ from ipt_ros.paths import DDS_PROFILE, MissingFileError, NANO, shared
 OK, NOTE, FAIL = 'ok', 'note', 'fail'
 _MIB = 2**20
 _SEGMENT = 64 * _MIB  # a process, with our DDS profile
-_CHECKPOINT_FILES = (
-    'llm_config.json', 'vit_config.json', 'ema.safetensors', 'ae.safetensors', 'tokenizer.json')
 # Names of distributions that serve; open3d-cpu is the smaller one that setup takes.
 _PACKAGES = (('torch',), ('transformers',), ('diffusers',), ('safetensors',), ('mujoco',),
              ('open3d', 'open3d-cpu'), ('numpy',))
@@ -165,19 +163,20 @@ def _checkpoint(folder: Path | None) -> Finding:
         folder = folder or shared(NANO)
     except MissingFileError:
         return Finding('checkpoint', FAIL, f'no {NANO}', "run 'make train-nano', or give one")
-    if (folder / 'adapter_config.json').is_file():
-        from ipt_ros.bagel.source import find
-        base = _checkpoint(find(folder).folder)
-        return replace(base, text=f'{folder}, a LoRA adapter of {base.text}')
-    missing = [name for name in _CHECKPOINT_FILES if not (folder / name).exists()]
-    # Large checkpoints come in parts with an index in place of the one file.
-    if 'ema.safetensors' in missing and list(folder.glob('*.safetensors.index.json')):
-        missing.remove('ema.safetensors')
-    if missing:
-        return Finding('checkpoint', FAIL, f"{folder} lacks {', '.join(missing)}",
+    from ipt_ros.bagel import BagelError
+    from ipt_ros.bagel.checkpoint import look_at
+    from ipt_ros.bagel.source import find
+    try:
+        source = find(folder)
+        whole = look_at(source)
+    except BagelError as error:
+        return Finding('checkpoint', FAIL, str(error),
                        'copy the whole folder; git lfs pull where it was cloned without files')
-    size = sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / _MIB
-    return Finding('checkpoint', OK, f'{folder}, {size:.1f} MiB')
+    size = sum(file.stat().st_size for file in source.folder.iterdir() if file.is_file()) / _MIB
+    text = f'{source.folder}, {size:.1f} MiB' + ('' if whole else ' (only headers looked at)')
+    if source.adapter is not None:
+        text = f'{folder}, a LoRA adapter of {text}'
+    return Finding('checkpoint', OK, text)
 
 
 def _dds_profile() -> Finding:

@@ -3,6 +3,7 @@
 
 import importlib
 from importlib.metadata import PackageNotFoundError
+import json
 from pathlib import Path
 import shutil
 import signal
@@ -11,8 +12,11 @@ import sys
 from types import ModuleType
 
 from ipt_ros import cli, doctor
+from ipt_ros.bagel import checkpoint
 from ipt_ros.doctor import FAIL, Finding, NOTE, OK
 import pytest
+from safetensors.torch import load_file, save_file
+import torch
 
 TINY = Path(__file__).parent / 'data' / 'tiny_bagel'
 COMMANDS = ('demo', 'ask', 'load-model', 'verify', 'scene', 'collect', 'bag', 'dataset',
@@ -194,6 +198,63 @@ def test_doctor_knows_a_whole_checkpoint_from_half_of_one(tmp_path):
     half = doctor._checkpoint(folder)
     assert (half.level, 'ae.safetensors' in half.text) == (FAIL, True)
     assert doctor._checkpoint(tmp_path / 'none').level == FAIL
+
+
+LFS = b'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n'
+
+
+@pytest.mark.parametrize(('name', 'content', 'words'), [
+    ('ema.safetensors', LFS, 'git lfs pull'), ('ae.safetensors', LFS, 'git lfs pull'),
+    ('ema.safetensors', b'<!DOCTYPE html>', 'web page'),
+    ('ae.safetensors', b'', 'is empty'), ('ema.safetensors', b'{"error": 404}', 'error message'),
+    ('tokenizer.json', LFS, 'git lfs pull'), ('llm_config.json', LFS, 'git lfs pull'),
+    ('vit_config.json', b'{', 'not valid JSON')])
+def test_doctor_names_what_is_in_place_of_a_file(name, content, words, tmp_path):
+    folder = shutil.copytree(TINY, tmp_path / 'tiny')
+    (folder / name).write_bytes(content)
+    found = doctor._checkpoint(folder)
+    assert found.level == FAIL and name in found.text and words in found.text and found.advice
+
+
+def test_doctor_reads_every_shard_and_the_numbers_of_small_weights(tmp_path, monkeypatch):
+    folder = shutil.copytree(TINY, tmp_path / 'tiny')
+    tensors = load_file(folder / 'ema.safetensors')
+    (folder / 'ema.safetensors').unlink()
+    names = sorted(tensors)
+    files = {'a.safetensors': names[::2], 'b.safetensors': names[1::2]}
+    (folder / 'model.safetensors.index.json').write_text(json.dumps(
+        {'weight_map': {name: file for file, held in files.items() for name in held}}))
+
+    def write():
+        for file, held in files.items():
+            save_file({name: tensors[name] for name in held}, folder / file)
+
+    write()
+    assert doctor._checkpoint(folder).level == OK
+    (folder / 'b.safetensors').write_bytes(LFS)
+    assert 'b.safetensors' in doctor._checkpoint(folder).text
+    tensors[names[0]].view(-1)[0] = float('nan')
+    write()
+    bad = doctor._checkpoint(folder)
+    assert bad.level == FAIL and names[0] in bad.text and 'NaN' in bad.text
+    monkeypatch.setattr(checkpoint, '_SMALL', 1000)
+    assert 'only headers' in doctor._checkpoint(folder).text
+    tensors[names[0]] = tensors[names[0]].to(torch.int8)
+    write()
+    quantised = doctor._checkpoint(folder)
+    assert quantised.level == FAIL and 'I8' in quantised.text
+
+
+def test_doctor_looks_at_the_numbers_of_an_adapter(tmp_path, write_adapter):
+    base = shutil.copytree(TINY, tmp_path / 'tiny')
+    adapter = write_adapter(base, tmp_path / 'adapter')
+    path = adapter / 'adapter_model.safetensors'
+    tensors = load_file(path)
+    name = next(iter(tensors))
+    tensors[name][0] = float('inf')
+    save_file(tensors, path)
+    found = doctor._checkpoint(adapter)
+    assert found.level == FAIL and name in found.text
 
 
 def test_doctor_finds_the_base_of_an_adapter(tmp_path, write_adapter):

@@ -3,7 +3,14 @@
 
 from .config import BagelConfig, Guidance, LlmConfig, ResizeRule, Sampling, VaeConfig, VitConfig
 from .context import Context, ContextBatch
-from .errors import BagelError, Cancelled, CheckpointError, ConfigError, InputError
+from .errors import (
+    BagelError,
+    Cancelled,
+    CheckpointError,
+    ConfigError,
+    InputError,
+    NoCheckpointError,
+)
 from .flow import sample_image, sample_images
 from .loss import Loss
 from .model import Bagel
@@ -28,9 +35,9 @@ from .vae import Vae
 __all__ = [
     'Bagel', 'BagelConfig', 'BagelError', 'Batch', 'Cancelled', 'CheckpointError', 'ConfigError',
     'Context', 'ContextBatch', 'Dropout', 'Event', 'Guidance', 'ImageSegment', 'InputError',
-    'LlmConfig', 'Loss', 'Prompt', 'PromptBatch', 'Reasoning', 'ResizeRule', 'Sampling',
-    'TextResult', 'TextSegment', 'Tokenizer', 'Vae', 'VaeConfig', 'VitConfig', 'fast_dtype',
-    'generate_text', 'generate_texts', 'imagine', 'imagine_together', 'pack', 'read_prompt',
-    'read_prompts', 'reason', 'reason_together', 'sample_image', 'sample_images', 'score_each',
-    'score_texts',
+    'LlmConfig', 'Loss', 'NoCheckpointError', 'Prompt', 'PromptBatch', 'Reasoning', 'ResizeRule',
+    'Sampling', 'TextResult', 'TextSegment', 'Tokenizer', 'Vae', 'VaeConfig', 'VitConfig',
+    'fast_dtype', 'generate_text', 'generate_texts', 'imagine', 'imagine_together', 'pack',
+    'read_prompt', 'read_prompts', 'reason', 'reason_together', 'sample_image', 'sample_images',
+    'score_each', 'score_texts',
 ]

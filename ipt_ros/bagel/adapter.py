@@ -9,7 +9,6 @@ merging takes a few lines, and a robot then has one package less.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-import json
 import math
 from pathlib import Path
 import re
@@ -20,7 +19,8 @@ import torch
 from torch import Tensor
 
 from .errors import CheckpointError
-from .weight_files import header, listed
+from .json_files import read_object
+from .weight_files import header, listed, no_floats
 
 CONFIG = 'adapter_config.json'
 WEIGHTS = 'adapter_model.safetensors'
@@ -86,10 +86,14 @@ class Adapter:
         settings = _settings(folder / CONFIG)
         path = folder / WEIGHTS
         if not path.exists():
-            raise CheckpointError(
-                f'{path}: no such file; an adapter needs it. Found: '
-                f'{sorted(item.name for item in folder.iterdir())}')
-        shapes = {name: entry['shape'] for name, entry in header(path).items()}
+            pickled = folder / 'adapter_model.bin'
+            raise CheckpointError(f'{path}: no such file; an adapter needs it' + (
+                f'. {pickled.name} is not read because it may hold code: save the adapter with '
+                'safe_serialization' if pickled.exists() else ''))
+        entries = header(path)
+        if faults := no_floats(entries):
+            raise CheckpointError(f'{path}: ' + '\n  '.join(faults))
+        shapes = {name: entry['shape'] for name, entry in entries.items()}
         try:
             with safe_open(path, 'pt') as file:
                 metadata = file.metadata() or {}
@@ -197,7 +201,7 @@ class Merger:
 
     def merged(self, name: str, weight: Tensor) -> Tensor:
         """Return a weight of the base after the change, float32 where something was added."""
-        change = self._changes[name]
+        change = self._changes.get(name, Change())
         if change.full:
             weight = self._file.get_tensor(change.full).to(weight.device)
         if not change.up:
@@ -207,15 +211,16 @@ class Merger:
         added = (up @ down).mul_(change.scale)
         return (added.T if change.transposed else added) + weight
 
+    def told(self, name: str) -> str:
+        """Return which tensors of which file change a weight, in words."""
+        change = self._changes[name]
+        keys = filter(None, (change.full, change.down, change.up))
+        return f'{" and ".join(keys)} of {self._path}'
+
 
 def _settings(path: Path) -> dict[str, Any]:
     """Read an adapter's configuration. Raises CheckpointError for what is not plain LoRA."""
-    try:
-        settings = json.loads(path.read_text(encoding='utf-8'))
-        if not isinstance(settings, dict):
-            raise CheckpointError(f'{path}: expected settings by name, found {settings!r:.60}')
-    except (OSError, ValueError) as error:
-        raise CheckpointError(f'{path}: not valid JSON: {error}') from error
+    settings = read_object(path, CheckpointError)
     if settings.get('peft_type') != 'LORA':
         raise CheckpointError(f"{path}: peft_type: expected 'LORA', found "
                               f"{settings.get('peft_type')!r}")
@@ -229,7 +234,7 @@ def _settings(path: Path) -> dict[str, Any]:
     numbers = [('r', settings.get('r')), ('lora_alpha', settings.get('lora_alpha')),
                *(ranks | alphas).items()]
     for name, value in numbers:
-        if not isinstance(value, (int, float)) or not value > 0:
+        if not isinstance(value, (int, float)) or not 0 < value < math.inf:
             raise CheckpointError(f'{path}: {name}: expected a number above 0, found {value!r}')
     targets = settings.get('target_modules')
     for pattern in (*ranks, *alphas, *([targets] if isinstance(targets, str) else [])):

@@ -4,11 +4,12 @@ Checkpoint folders: read strictly, written whole.
 
 Weights are `ema.safetensors`, `model.safetensors` or shards listed in
 `model.safetensors.index.json` (the first that exists), the VAE is `ae.safetensors` in its original
-layout. Every tensor must be there with the right shape, and no other; what is wrong is reported
-with the file, the tensor, what was expected and what was found.
+layout. Every tensor must be there with the right shape, and no other, and hold finite
+floating-point numbers; what is wrong is reported with the file, the tensor, what was expected and
+what was found.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 import math
@@ -21,12 +22,14 @@ from torch import Tensor
 from .adapter import Adapter, Change, Merger, Shapes
 from .config import BagelConfig
 from .errors import CheckpointError
+from .finite import is_finite, not_finite
 from .source import find, Source
 from .tensor_files import write_tensors
-from .tokenizer import Tokenizer
-from .weight_files import header, listed, stamps, weight_files, WEIGHTS
+from .tokenizer import frame_ids, Tokenizer
+from .weight_files import header, listed, no_floats, stamps, weight_files, WEIGHTS
 
 VAE = 'ae.safetensors'
+_SMALL = 4 << 30  # bytes of weights that are looked at within seconds
 
 
 @dataclass(frozen=True)
@@ -72,7 +75,7 @@ def load(cls: type, source: str | Path | Source, device: str | torch.device,
     with Merger(adapter, changes) if adapter else nullcontext() as merger:
         tensors = read_tensors(
             {name: path for name, path in files.items() if name not in same}, device, dtype,
-            lambda name, value: merger.merged(name, value) if name in changes else value)
+            merger)
     model.load_state_dict(tensors | same, strict=True, assign=True)
     if same:
         pictures = beside.vae.named_tensors()
@@ -101,6 +104,31 @@ def bytes_needed(source: Source, device: str | torch.device, dtype: torch.dtype,
     pictures = () if same else header(source.folder / VAE).values()
     return own * dtype.itemsize + torch.float32.itemsize * sum(
         math.prod(entry['shape']) for entry in pictures)
+
+
+def look_at(source: Source) -> bool:
+    """
+    Look for faults without building a model; return whether that includes all numbers.
+
+    Of large weights only the headers are read. Raises CheckpointError, ConfigError.
+    """
+    adapter = source.adapter
+    files, vae = files_of(source)
+    headers = {path: header(path) for path in {*files.values(), *vae.values()}}
+    for path, entries in headers.items():
+        if faults := no_floats(entries):
+            raise CheckpointError(f'{path}: ' + '\n  '.join(faults))
+    _changes(adapter, {name: headers[path][name]['shape'] for name, path in files.items()})
+    BagelConfig.from_folder(source.folder, adapter and adapter.folder)
+    frame_ids(source.folder)
+    small = sum(path.stat().st_size for path in headers) <= _SMALL
+    if small:
+        parts = [files, vae]
+        if adapter is not None:
+            parts.append(dict.fromkeys(adapter.shapes, adapter.path))
+        for part in parts:
+            read_tensors(part, 'cpu')
+    return small
 
 
 def _changes(adapter: Adapter | None, shapes: Shapes) -> dict[str, Change]:
@@ -133,14 +161,21 @@ def save(model, folder: str | Path, dtype: torch.dtype | None = None) -> None:
     Write weights, VAE, configuration and tokenizer; each file appears whole or not at all.
 
     The VAE is not trained with the rest. Its tensors take ``dtype`` only where that loses nothing,
-    or the model would meet other latents than those that it was trained on.
+    or the model would meet other latents than those that it was trained on. Raises
+    CheckpointError before anything is written where a tensor would hold NaN or infinity.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    for name, tensors, narrowed in ((WEIGHTS[0], model.state_dict(), Tensor.to),
-                                    (VAE, model.vae.named_tensors(), _to_without_loss)):
-        tensors = {key: narrowed(tensor.detach().cpu(), dtype or tensor.dtype).contiguous()
-                   for key, tensor in tensors.items()}
+    files = {
+        name: {key: narrowed(tensor.detach().cpu(), dtype or tensor.dtype).contiguous()
+               for key, tensor in tensors.items()}
+        for name, tensors, narrowed in ((WEIGHTS[0], model.state_dict(), Tensor.to),
+                                        (VAE, model.vae.named_tensors(), _to_without_loss))}
+    for name, tensors in files.items():
+        if bad := not_finite(tensors):
+            raise CheckpointError(
+                f'{folder / name} is not written: NaN or infinity in {", ".join(listed(bad))}')
+    for name, tensors in files.items():
         write_tensors(folder / name, tensors, {'format': 'pt'})
     model.config.save(folder)
     model.tokenizer.save(folder)
@@ -152,20 +187,44 @@ def _to_without_loss(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def read_tensors(files: Mapping[str, Path], device: str | torch.device,
-                 dtype: torch.dtype | None,
-                 change: Callable[[str, Tensor], Tensor] = lambda name, value: value,
+                 dtype: torch.dtype | None = None, merger: Merger | None = None,
                  ) -> dict[str, Tensor]:
-    """Read tensors, `change` each on the device, and hold it in `dtype`, None for the stored."""
-    tensors = {}
-    for path in set(files.values()):
+    """
+    Read tensors, change each on the device, and hold it in `dtype`, None for the stored.
+
+    Raises CheckpointError that names those which then hold NaN or infinity.
+    """
+    tensors, faults = {}, []
+    for path in sorted(set(files.values())):
         try:
             with safe_open(path, 'pt') as file:
                 for name in (n for n, p in files.items() if p == path):
                     stored = file.get_tensor(name)
-                    tensors[name] = change(name, stored.to(device)).to(dtype or stored.dtype)
+                    value = stored.to(device)
+                    if merger is not None:
+                        value = merger.merged(name, value)
+                    tensors[name] = value.to(dtype or stored.dtype)
+                    if not is_finite(tensors[name]):
+                        faults.append(f'{path}: tensor {name}: expected finite numbers, found '
+                                      + _found_instead(name, stored, value, tensors, merger))
         except SafetensorError as error:
             raise CheckpointError(f'{path}: cannot be read: {error}') from error
+    if faults:
+        raise CheckpointError(
+            'weights that are no finite numbers:\n  ' + '\n  '.join(listed(faults))
+            + '\ncopy or download the checkpoint again; where it is so from its training, take '
+            'one from before that')
     return tensors
+
+
+def _found_instead(name: str, stored: Tensor, value: Tensor, tensors: Mapping[str, Tensor],
+                   merger: Merger | None) -> str:
+    """Return why a tensor is not finite: stored so, merged so, or held in too small a type."""
+    if not is_finite(stored):
+        return 'NaN or infinity'
+    if merger is not None and not is_finite(value):
+        return f'NaN or infinity once {merger.told(name)} is merged in'
+    return f'some that are too large for {str(tensors[name].dtype).removeprefix("torch.")}'
 
 
 def _check_fit(files: Mapping[str, Path], expected: Mapping[str, Tensor]) -> None:
@@ -183,6 +242,8 @@ def _check_fit(files: Mapping[str, Path], expected: Mapping[str, Tensor]) -> Non
                      f'{headers[path][name]["shape"]} (wrong shape)'
                      for name, path in files.items() if name in expected
                      and headers[path][name]['shape'] != list(expected[name].shape))
+    faults += [f'{path.name}: {fault}' for path in sorted(headers)
+               for fault in no_floats(headers[path])]
     if faults:
         folder = next(iter(headers)).parent if headers else Path()
         hint = '' if (folder / 'bagel.json').exists() else (

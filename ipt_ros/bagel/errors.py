@@ -10,6 +10,10 @@ class CheckpointError(BagelError):
     """A checkpoint folder is incomplete, damaged or does not fit its configuration."""
 
 
+class NoCheckpointError(CheckpointError):
+    """Where a checkpoint was looked for there is none: no folder, or no weights in it."""
+
+
 class ConfigError(BagelError):
     """A configuration value is missing, of the wrong type or out of range."""
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .adapter import Adapter, CONFIG, is_adapter
-from .errors import CheckpointError
+from .errors import CheckpointError, NoCheckpointError
 from .weight_files import fingerprint, INDEX, weight_files
 
 RECOMMENDED = 'recommended.json'  # what the model is best at; no concern of this package
@@ -77,10 +77,10 @@ def locate(source: str | Path) -> Path:
     if folder.is_dir():
         return folder
     if folder.exists():
-        raise CheckpointError(f'{source}: is a file; expected a checkpoint folder')
+        raise NoCheckpointError(f'{source}: is a file; expected a checkpoint folder')
     if isinstance(source, Path) or source.count('/') != 1 or source[0] in './~':
-        raise CheckpointError(f'{source}: no such folder; expected a checkpoint folder or a '
-                              'Hugging Face id such as owner/name')
+        raise NoCheckpointError(f'{source}: no such folder; expected a checkpoint folder or a '
+                                'Hugging Face id such as owner/name')
     from huggingface_hub import snapshot_download
     try:
         return Path(snapshot_download(source, allow_patterns=list(HUB_FILES)))

@@ -11,10 +11,18 @@ import struct
 from safetensors import safe_open, SafetensorError
 import torch
 
-from .errors import CheckpointError
+from .errors import CheckpointError, NoCheckpointError
+from .json_files import read_object
+from .mistaken import mistaken
 
 WEIGHTS = ('ema.safetensors', 'model.safetensors')
 INDEX = 'model.safetensors.index.json'
+# Types of numbers that weights may have, as a header calls them.
+FLOATS = ('F64', 'F32', 'F16', 'BF16')
+# What downloads are called, behind a file's name, until they are whole.
+_UNFINISHED = ('.incomplete', '.part', '.partial', '.crdownload', '.download', '.aria2', '.tmp')
+# Where huggingface_hub keeps them, below the folder that it fills.
+_HUB_DOWNLOADS = '.cache/huggingface/download'
 # At most this many faults of one kind are listed; the rest are counted.
 LISTED = 5
 
@@ -26,14 +34,15 @@ def weight_files(folder: Path) -> dict[str, Path]:
             return dict.fromkeys(header(folder / name), folder / name)
     index = folder / INDEX
     if not index.exists():
-        raise CheckpointError(f'{folder}: no weights; expected one of {(*WEIGHTS, INDEX)}, found '
-                              f'{sorted(p.name for p in folder.iterdir())}')
+        # Names of files are not told: who asks may have no right to see them.
+        hint = ('; a download of them was not finished' if _unfinished(folder) else '')
+        raise NoCheckpointError(
+            f'{folder}: no weights; expected one of {", ".join((*WEIGHTS, INDEX))}{hint}')
     try:
-        listed = json.loads(index.read_text())['weight_map']
+        listed = read_object(index, CheckpointError)['weight_map']
         files = {tensor: folder / name for tensor, name in listed.items()}
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f'{index}: not a safetensors index with a weight_map: '
-                              f'{error!r}') from error
+    except (KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f'{index}: not a safetensors index with a weight_map') from error
     held = {path: set(header(path)) for path in sorted(set(files.values()))}
     for tensor, path in files.items():
         if tensor not in held[path]:
@@ -52,20 +61,40 @@ def header(path: Path) -> dict[str, dict]:
         with path.open('rb') as file:
             length, = struct.unpack('<Q', file.read(8))
             if length > size - 8:
-                raise CheckpointError(f'{path}: truncated: expected a header of {length} bytes, '
-                                      f'found a file of {size} bytes')
+                raise CheckpointError(f'{path}: ' + (mistaken(path, weights=True) or (
+                    f'truncated: expected a header of {length} bytes, found a file of {size} '
+                    'bytes; download or copy it again')))
             entries = json.loads(file.read(length))
             entries.pop('__metadata__', None)
             ends = {name: 8 + length + entry['data_offsets'][1] for name, entry in entries.items()}
+            if not all({'dtype', 'shape'} <= entry.keys() for entry in entries.values()):
+                raise ValueError('a tensor without type or shape')
     except FileNotFoundError:
         raise CheckpointError(f'{path}: no such file; the checkpoint needs it') from None
-    except (OSError, struct.error, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CheckpointError(f'{path}: not a safetensors file: {error!r}') from error
+    except OSError as error:
+        raise CheckpointError(f'{path}: cannot be read: {error.strerror}') from error
+    except (struct.error, ValueError, KeyError, TypeError, AttributeError,
+            RecursionError) as error:
+        hint = mistaken(path, weights=True) or 'its header cannot be read; download it again'
+        raise CheckpointError(f'{path}: not a safetensors file: {hint}') from error
     for name, end in sorted(ends.items(), key=lambda item: item[1]):
         if end > size:
             raise CheckpointError(f'{path}: truncated: tensor {name}: expected to end at byte '
-                                  f'{end}, found a file of {size} bytes')
+                                  f'{end}, found a file of {size} bytes; download or copy it '
+                                  'again')
     return entries
+
+
+def no_floats(entries: Mapping[str, dict]) -> list[str]:
+    """Return what to say of the tensors of a header that hold no floating-point numbers."""
+    return listed(f'tensor {name}: expected floating-point numbers ({", ".join(FLOATS)}), found '
+                  f'{entry["dtype"]} (quantised?); give the weights as they were before that'
+                  for name, entry in entries.items() if entry['dtype'] not in FLOATS)
+
+
+def _unfinished(folder: Path) -> bool:
+    return any((folder / f'{name}{end}').exists() for name in (*WEIGHTS, INDEX)
+               for end in _UNFINISHED) or any((folder / _HUB_DOWNLOADS).glob('*.incomplete'))
 
 
 def fingerprint(files: Mapping[str, Path]) -> str:

@@ -92,16 +92,19 @@ class Imagination:
         device: 'auto' (a GPU if there is one), 'cpu', 'cuda', 'cuda:1' ... dtype: 'auto' (bfloat16
         on a GPU, float32 otherwise), 'float32' or 'bfloat16'. base: where else the base of an
         adapter may be. beside: one whose model shares the tensors that are the same in both.
-        Raises ipt_ros.bagel.BagelError.
+        The model is tried before it is returned, see `ipt_ros.bagel.trial`. Raises
+        ipt_ros.bagel.BagelError.
         """
         # torch takes seconds to import: who only needs the types of this package does not pay.
         from ipt_ros.bagel import Bagel
         from ipt_ros.bagel.source import find, Source
+        from ipt_ros.bagel.trial import try_out
         where, kind = placement(device, dtype)
         if not isinstance(source, Source):
             source = find(source, base)
         model = Bagel.from_checkpoint(
             source, device=where, dtype=kind, beside=beside and beside.model)
+        try_out(model)
         return cls(model, name_of(source), options, recommended_modes(source))
 
     @property

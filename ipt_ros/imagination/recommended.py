@@ -35,11 +35,11 @@ def recommended_modes(source: 'Source') -> dict[str, str]:
         modes, fingerprint = dict(content['auto_mode']), content['fingerprint']
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CheckpointError(
-            f'{path}: expected an object with fingerprint and auto_mode, found {error!r}; delete '
-            'the file, or write it anew (ipt evaluate --recommend)') from error
+            f'{path}: expected an object with fingerprint and auto_mode; delete the file, or '
+            'write it anew (ipt evaluate --recommend)') from error
     for task, mode in modes.items():
         if task not in TASK_NAMES[1:] or mode not in MODES[1:]:
             raise CheckpointError(
-                f"{path}: auto_mode: '{task}' is '{mode}'; expected {', '.join(MODES[1:])} for "
-                f"{', '.join(TASK_NAMES[1:])}")
+                f"{path}: auto_mode: '{task!s:.40}' is '{mode!s:.40}'; expected "
+                f"{', '.join(MODES[1:])} for {', '.join(TASK_NAMES[1:])}")
     return modes if fingerprint == mark(source) else {}

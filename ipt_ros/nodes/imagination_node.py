@@ -352,7 +352,10 @@ class ImaginationNode(SteadyLifecycleNode):
             code, message = _code_of(error), str(error)
             if self._imagination is not None:
                 message += f"; the model is still '{self._imagination.model_id}'"
-            self.get_logger().error(f'no other model: {message}')
+            # What lies in the folders of this machine is for its own log alone.
+            reason = str(error.__cause__ or '')
+            self.get_logger().error(
+                f'no other model: {message}' + (f' ({reason})' if reason not in message else ''))
         _free_memory()
         response.seconds = time.monotonic() - began
         if self._imagination is not None:

@@ -278,6 +278,9 @@ def test_tensors_that_do_not_fit_are_named(change, words, adapter):
     ({'init_lora_weights': 'pissa_niter_4'}, 'pissa_niter_4.*convert'),
     ({'r': 0}, 'r: expected a number above 0, found 0'),
     ({'lora_alpha': 'much'}, "lora_alpha: .*'much'"),
+    ({'lora_alpha': float('nan')}, 'lora_alpha: expected a number above 0, found nan'),
+    ({'lora_alpha': float('inf')}, 'lora_alpha: expected a number above 0, found inf'),
+    ({'alpha_pattern': {'q_proj': float('nan')}}, 'q_proj: expected a number above 0, found nan'),
     ({'rank_pattern': [1]}, 'rank_pattern: not as peft'),
     ({'rank_pattern': {'q_proj': 'some'}}, "q_proj: .*'some'"),
     ({'target_modules': '(q_proj'}, r"'\(q_proj' is no pattern"),
@@ -288,6 +291,48 @@ def test_a_configuration_that_cannot_be_merged_is_refused(changes, words, adapte
     with pytest.raises(CheckpointError, match=words) as caught:
         Bagel.from_checkpoint(adapter)
     assert str(adapter) in str(caught.value)
+
+
+def test_a_product_of_finite_numbers_that_is_not_finite_is_named(adapter):
+    up = DOWN.replace('lora_A', 'lora_B')
+    change_tensors(adapter, lambda t: [t[name].fill_(1e30) for name in (up, DOWN)])
+    with pytest.raises(CheckpointError, match=rf'tensor {QUERY}: .* once {DOWN} and {up} of '):
+        Bagel.from_checkpoint(adapter)
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
+@pytest.mark.parametrize('side', ['A', 'B'])
+def test_numbers_that_make_a_weight_not_finite_are_named(value, side, adapter):
+    name = DOWN.replace('lora_A', f'lora_{side}')
+    change_tensors(adapter, lambda t: t[name].fill_(value))
+    with pytest.raises(CheckpointError, match=(
+            rf'tensor {QUERY}: .*NaN or infinity once .*{name}.* of {adapter / WEIGHTS} is')):
+        Bagel.from_checkpoint(adapter)
+
+
+def test_a_tensor_trained_in_full_that_is_not_finite_is_named(make_adapter, tmp_path):
+    folder = shutil.copytree(
+        make_adapter('full', whole=True, modules_to_save=['llm2vae'])[0], tmp_path / 'full')
+    name, = (name for name in load_file(folder / WEIGHTS) if name.endswith('llm2vae.bias'))
+    change_tensors(folder, lambda t: t[name].fill_(torch.nan))
+    with pytest.raises(CheckpointError, match=rf'tensor llm2vae\.bias: .*{name} of {folder}'):
+        Bagel.from_checkpoint(folder)
+
+
+@pytest.mark.parametrize(('dtype', 'words'), [
+    (torch.int8, 'I8'), (torch.float8_e4m3fn, 'F8_E4M3'), (torch.bool, 'BOOL')])
+def test_tensors_that_are_no_floating_point_numbers_are_named(dtype, words, adapter):
+    change_tensors(adapter, lambda t: t.update({DOWN: t[DOWN].to(dtype)}))
+    with pytest.raises(CheckpointError, match=(
+            rf'{WEIGHTS}: tensor {DOWN}: expected floating-point numbers .*found {words}')):
+        Bagel.from_checkpoint(adapter)
+
+
+@pytest.mark.parametrize('name', [WEIGHTS, CONFIG])
+def test_a_pointer_in_place_of_a_file_is_called_so(name, adapter):
+    (adapter / name).write_text('version https://git-lfs.github.com/spec/v1\noid 1\n')
+    with pytest.raises(CheckpointError, match=f'{name}: .*git lfs pull'):
+        Bagel.from_checkpoint(adapter)
 
 
 @pytest.mark.parametrize('content', [b'', b'{', b'[]', b'\xff'])

@@ -96,6 +96,39 @@ def test_shard_without_its_tensor(sharded):
         Bagel.from_checkpoint(sharded)
 
 
+@pytest.mark.parametrize(('content', 'words'), [
+    ('version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n', 'git lfs pull'),
+    ('<html>', 'web page'), ('', 'is empty'), ('{"weight_map": ', 'not valid JSON'),
+    ('["a"]', 'expected a JSON object')])
+def test_an_index_that_is_none_is_called_by_its_name(sharded, content, words):
+    (sharded / 'model.safetensors.index.json').write_text(content)
+    with pytest.raises(CheckpointError, match=rf'index\.json: .*{words}'):
+        Bagel.from_checkpoint(sharded)
+
+
+def test_a_shard_that_is_a_pointer_is_named(sharded):
+    (sharded / 'b.safetensors').write_text('version https://git-lfs.github.com/spec/v1\noid 1\n')
+    with pytest.raises(CheckpointError, match=r'b\.safetensors: .*git lfs pull'):
+        Bagel.from_checkpoint(sharded)
+
+
+@pytest.mark.parametrize('file', ['llm_config.json', 'vit_config.json', 'bagel.json',
+                                  'tokenizer.json', 'tokenizer_config.json'])
+def test_a_settings_file_that_is_a_pointer_is_named(folder, file):
+    (folder / file).write_text('version https://git-lfs.github.com/spec/v1\noid 1\n')
+    with pytest.raises((CheckpointError, ConfigError), match=rf'{file}: .*git lfs pull'):
+        Bagel.from_checkpoint(folder)
+
+
+@pytest.mark.parametrize('left', ['ema.safetensors.incomplete', 'model.safetensors.part',
+                                  '.cache/huggingface/download/x.1f2e.incomplete'])
+def test_weights_whose_download_was_not_finished_are_said_to_be_so(folder, left):
+    (folder / left).parent.mkdir(parents=True, exist_ok=True)
+    (folder / 'ema.safetensors').rename(folder / left)
+    with pytest.raises(CheckpointError, match='no weights; .*download of them was not finished'):
+        Bagel.from_checkpoint(folder)
+
+
 def test_broken_index(sharded):
     (sharded / 'model.safetensors.index.json').write_text('{}')
     with pytest.raises(CheckpointError, match=r'index\.json: not a safetensors index'):
@@ -138,11 +171,119 @@ class TestTensors:
         with pytest.raises(CheckpointError, match=f'{file}: truncated: expected a header of'):
             Bagel.from_checkpoint(folder)
 
-    @pytest.mark.parametrize('content', [b'', b'abc', b'\x02' + b'\0' * 7 + b'[]', b'x' * 64])
+    @pytest.mark.parametrize('content', [
+        b'', b'abc', b'\x02' + b'\0' * 7 + b'[]', b'x' * 64,
+        b'\x0c' + b'\0' * 7 + b'{"a":{"b":1}}', b'\x08' + b'\0' * 7 + b'{"a":[]}',
+        b'\x08' + b'\0' * 7 + b'{"a\xff":1'])
     def test_not_safetensors(self, folder, file, tensor, shape, content):
         (folder / file).write_bytes(content)
-        with pytest.raises(CheckpointError, match=file):
+        with pytest.raises(CheckpointError, match=file) as caught:
             Bagel.from_checkpoint(folder)
+        told = str(caught.value).replace(str(folder), '')
+        assert 'xff' not in told and 'xxxx' not in told
+
+    @pytest.mark.parametrize(('content', 'words'), [
+        (b'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n', 'git lfs pull'),
+        (b'<!DOCTYPE html><title>404</title>', 'web page'),
+        (b'\n <HTML><body>Sign in</body></HTML>', 'web page'),
+        (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', 'web page'),
+        (b'{"error":"Repository not found"}', 'error message'),
+        (b'Entry not found', 'error message'),
+        ('Zugriff verweigert: größer'.encode(), 'error message'),
+        (b'', 'empty'), (b'\0' * 4096, 'was not finished'),
+        (b'PK\x03\x04\0\0\x08\x08' + b'\0' * 90, 'torch.save'),
+        (b'\x80\x02}q\0(X' + b'\0' * 90, 'torch.save')])
+    def test_what_is_in_place_of_a_download_is_called_by_its_name(
+            self, folder, file, tensor, shape, content, words):
+        (folder / file).write_bytes(content)
+        with pytest.raises(CheckpointError, match=rf'{file}: .*{words}') as caught:
+            Bagel.from_checkpoint(folder)
+        assert 'truncated' not in str(caught.value)
+
+
+PART = {'ema.safetensors': NORM, 'ae.safetensors': 'decoder.conv_out.bias'}
+
+
+def spoil(path, name, value, dtype=None):
+    """Put a number into a tensor, after giving it another type."""
+    def change(tensors):
+        tensor = tensors[name] if dtype is None else tensors[name].to(dtype)
+        tensor.view(-1)[-1] = value
+        tensors[name] = tensor
+    edit(path, change)
+
+
+@pytest.mark.parametrize('file', PART)
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), -float('inf')])
+@pytest.mark.parametrize('stored', [None, torch.bfloat16, torch.float16, torch.float64])
+def test_weights_that_are_no_finite_numbers_are_refused_by_name(folder, file, value, stored):
+    spoil(folder / file, PART[file], value, stored)
+    with pytest.raises(CheckpointError, match=(
+            rf'{file}: tensor {PART[file]}: expected finite numbers, found NaN or infinity\n'
+            'copy or download')):
+        Bagel.from_checkpoint(folder)
+
+
+def test_a_shard_with_nan_is_named(sharded):
+    path = next(path for path in sharded.glob('?.safetensors') if NORM in load_file(path))
+    spoil(path, NORM, float('nan'))
+    with pytest.raises(CheckpointError, match=rf'{path.name}: tensor {NORM}'):
+        Bagel.from_checkpoint(sharded)
+
+
+@pytest.mark.parametrize(('file', 'value', 'stored', 'held'), [
+    ('ema.safetensors', 1e300, torch.float64, 'float32'),
+    ('ae.safetensors', 1e300, torch.float64, 'float32'),
+    ('ema.safetensors', 3.4e38, torch.float32, 'bfloat16'),
+    ('ema.safetensors', 1e39, torch.float64, 'bfloat16'),
+    ('ema.safetensors', 7e4, torch.float32, 'float16')])
+def test_numbers_too_large_for_the_type_that_is_computed_in_are_refused(
+        folder, file, value, stored, held):
+    spoil(folder / file, PART[file], value, stored)
+    with pytest.raises(CheckpointError, match=(
+            rf'{file}: tensor {PART[file]}: .*some that are too large for {held}')):
+        Bagel.from_checkpoint(folder, dtype=getattr(torch, held))
+
+
+def test_large_numbers_that_fit_are_no_fault(folder):
+    spoil(folder / 'ema.safetensors', NORM, 3e38)
+    assert Bagel.from_checkpoint(folder).language_model.model.norm.weight.max() == 3e38
+    spoil(folder / 'ema.safetensors', NORM, 6e4)
+    Bagel.from_checkpoint(folder, dtype=torch.float16)
+
+
+@pytest.mark.parametrize('file', PART)
+@pytest.mark.parametrize(('dtype', 'words'), [
+    (torch.int8, 'I8'), (torch.uint8, 'U8'), (torch.int64, 'I64'), (torch.bool, 'BOOL'),
+    (torch.float8_e4m3fn, 'F8_E4M3'), (torch.float8_e5m2, 'F8_E5M2')])
+def test_weights_that_are_no_floating_point_numbers_are_refused_by_name(
+        folder, file, dtype, words):
+    edit(folder / file, lambda t: t.update({PART[file]: t[PART[file]].to(dtype)}))
+    for device in ('cpu', 'meta'):  # one shows it without reading a number
+        with pytest.raises(CheckpointError, match=(
+                rf'{file}: tensor {PART[file]}: expected floating-point numbers .*found {words} '
+                r'\(quantised\?\)')):
+            Bagel.from_checkpoint(folder, device)
+
+
+def test_many_bad_tensors_are_counted_not_listed(folder):
+    edit(folder / 'ema.safetensors', lambda t: [v.fill_(torch.nan) for v in t.values()])
+    with pytest.raises(CheckpointError, match=r'and \d+ more like this'):
+        Bagel.from_checkpoint(folder)
+
+
+def test_nothing_is_written_of_a_model_that_is_not_finite(folder, tmp_path):
+    model = Bagel.from_checkpoint(folder)
+    model.language_model.model.norm.weight.data[0] = 3.4e38
+    with pytest.raises(CheckpointError, match=rf'is not written: NaN or infinity in .*{NORM}'):
+        model.save_checkpoint(tmp_path / 'narrow', torch.bfloat16)
+    model.save_checkpoint(tmp_path / 'wide')
+    before = (folder / 'ema.safetensors').read_bytes()
+    next(model.vae.parameters()).data[0] = torch.nan
+    with pytest.raises(CheckpointError, match=r'ae\.safetensors is not written'):
+        model.save_checkpoint(folder)
+    assert (folder / 'ema.safetensors').read_bytes() == before
+    assert not list((tmp_path / 'narrow').glob('*.safetensors'))
 
 
 def test_many_faults_are_counted_not_listed(folder):
@@ -168,14 +309,17 @@ def test_missing_vae(folder):
 
 def test_no_weights(folder):
     (folder / 'ema.safetensors').unlink()
-    with pytest.raises(CheckpointError, match=r'no weights; expected one of .*ema\.safetensors'):
+    (folder / 'secret.txt').write_text('x')
+    with pytest.raises(
+            CheckpointError, match=r'no weights; expected one of .*ema\.safetensors') as caught:
         Bagel.from_checkpoint(folder)
+    assert 'secret' not in str(caught.value) and 'not finished' not in str(caught.value)
 
 
 def test_tokenizer_larger_than_the_vocabulary(folder):
     config = json.loads((folder / 'llm_config.json').read_text())
     (folder / 'llm_config.json').write_text(json.dumps({**config, 'vocab_size': 300}))
-    with pytest.raises(ConfigError, match='tokenizer has 405 tokens'):
+    with pytest.raises(ConfigError, match='tokenizer has 405 tokens with ids up to 404'):
         Bagel.from_checkpoint(folder)
 
 

@@ -28,9 +28,10 @@ YARN = {'factor': 4.0, 'original_max_position_embeddings': 64}
 
 @pytest.fixture
 def read(tmp_path):
-    """Return a function that reads the published configuration with changes; None takes away."""
-    def write(llm={}, vit={}):
-        for name, content in (('llm', PUBLISHED_LLM | llm), ('vit', PUBLISHED_VIT | vit)):
+    """Return a function that reads the published configuration with changes."""
+    def write(llm=(), vit=()):
+        for name, content in (('llm', PUBLISHED_LLM | dict(llm)),
+                              ('vit', PUBLISHED_VIT | dict(vit))):
             (tmp_path / f'{name}_config.json').write_text(json.dumps(content))
         return BagelConfig.from_folder(tmp_path)
     return write

@@ -68,7 +68,8 @@ def frame_of(tokenizer):
 
 PIECES = st.lists(
     st.one_of(
-        st.sampled_from([*QWEN25, *(token[:n] for token in QWEN25 for n in (2, 5, -1)), ' ', '\n']),
+        st.sampled_from([*QWEN25, *(token[:n] for token in QWEN25 for n in (2, 5, -1)), ' ',
+                         '\n']),
         st.text(max_size=4)), max_size=8).map(''.join)
 
 

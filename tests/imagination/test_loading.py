@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Loading a model beside another one: what is refused, and before what it costs anything."""
+"""Loading a model, beside another one or not: what is refused, and before what it costs."""
 
 import json
+from pathlib import Path
 import struct
 
-from ipt_ros.bagel import Bagel
+from ipt_ros.bagel import Bagel, BagelError, trial
 from ipt_ros.bagel.checkpoint import bytes_needed
 from ipt_ros.bagel.source import find
-from ipt_ros.imagination import AskRequest, Code, ImaginationError, loading
-from ipt_ros.imagination.loading import free_memory, load_beside, try_out
+from ipt_ros.imagination import AskRequest, Code, Imagination, ImaginationError, loading
+from ipt_ros.imagination.loading import free_memory, load_beside
 import pytest
+from safetensors.torch import load_file, save_file
 import torch
 
 
@@ -80,13 +82,25 @@ def test_weights_that_are_not_numbers_are_refused_by_name(folder, name):
     last = max(entries, key=lambda key: entries[key]['data_offsets'][1])
     error = refused(folder)
     assert error.code == Code.BAD_MODEL and last in str(error)
+    with pytest.raises(BagelError, match=last):  # as at the start
+        Imagination.from_checkpoint(folder, 'cpu')
+
+
+def test_finite_weights_that_give_no_numbers_are_refused_at_the_start_as_well(folder):
+    tensors = load_file(folder / 'ema.safetensors')
+    tensors['language_model.lm_head.weight'].fill_(3e38)
+    save_file(tensors, folder / 'ema.safetensors')
+    error = refused(folder)
+    assert error.code == Code.BAD_MODEL and 'the answer to a trial' in str(error)
+    with pytest.raises(BagelError, match='the answer to a trial'):
+        Imagination.from_checkpoint(folder, 'cpu')
 
 
 def test_a_model_that_cannot_run_is_refused(folder, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError('no kernel for this device')
 
-    monkeypatch.setattr(loading, 'imagine', fail)
+    monkeypatch.setattr(trial, 'sample_latents', fail)
     error = refused(folder)
     assert error.code == Code.BAD_MODEL and 'no kernel' in str(error)
 
@@ -139,7 +153,8 @@ def test_an_adapter_of_another_base_is_refused(folder, adapter):
 @pytest.mark.parametrize('spoil,words', [
     (lambda folder: (folder / 'ae.safetensors').unlink(), 'ae.safetensors'),
     (lambda folder: (folder / 'bagel.json').write_text('{'), 'bagel.json'),
-    (lambda folder: (folder / 'llm_config.json').write_bytes(b'\xff\xfe'), ''),
+    (lambda folder: (folder / 'llm_config.json').write_bytes(b'\xff\xfe'), 'llm_config.json'),
+    (lambda folder: (folder / 'llm_config.json').write_text('[' * 100_000), 'llm_config.json'),
     (lambda folder: (folder / 'tokenizer.json').unlink(), 'tokenizer'),
 ])
 def test_a_spoiled_folder_is_a_bad_model_that_names_it(folder, spoil, words):
@@ -149,8 +164,57 @@ def test_a_spoiled_folder_is_a_bad_model_that_names_it(folder, spoil, words):
     assert str(folder) in str(error) and words in str(error)
 
 
-def test_a_trial_leaves_no_trace_in_the_answers(door, views):
-    question = AskRequest('What?', ('a', 'b'), mode='answer')
-    before = door.ask(views, question).answer
-    try_out(door.model)
-    assert door.ask(views, question).answer == before
+# What anybody who reaches the node may learn
+
+@pytest.fixture
+def private(tmp_path):
+    """Return a folder whose content is nobody's business."""
+    folder = tmp_path / 'private'
+    folder.mkdir()
+    (folder / 'passwords.txt').write_text('hunter2')
+    return folder
+
+
+def test_a_folder_without_weights_a_file_and_nothing_are_told_in_the_same_words(private):
+    (private / 'inner').mkdir()
+    found = set()
+    for place in (private, private / 'inner', private / 'passwords.txt', private / 'none',
+                  private / 'passwords.txt' / 'none'):
+        error = refused(str(place))
+        assert error.code == Code.BAD_MODEL and 'no such folder, or no weights' in str(error)
+        assert 'ema.safetensors' in str(error)
+        found.add(str(error).replace(str(place), 'PLACE'))
+    assert len(found) == 1 and not any('passw' in text or 'inner' in text for text in found)
+
+
+@pytest.mark.parametrize('method', ['is_dir', 'exists'])
+def test_a_folder_that_may_not_be_looked_into_is_told_in_the_same_words(
+        private, monkeypatch, method):
+    def forbid(self, **options):
+        raise PermissionError(13, 'Permission denied', str(self))
+
+    monkeypatch.setattr(Path, method, forbid)
+    assert 'no such folder, or no weights' in str(refused(str(private)))
+
+
+@pytest.mark.parametrize('name', [
+    'ema.safetensors', 'ae.safetensors', 'model.safetensors.index.json', 'llm_config.json',
+    'vit_config.json', 'bagel.json', 'tokenizer.json', 'tokenizer_config.json', 'vocab.json',
+    'merges.txt', 'recommended.json', 'adapter_config.json', 'adapter_model.safetensors'])
+@pytest.mark.parametrize('content', [
+    'root:hunter2:0:0', '["hunter2"]', '{"hunter2', '"hunter2"', 'hunter2\xff' * 9])
+def test_no_word_of_a_file_is_told(folder, name, content):
+    if name.startswith('model'):
+        (folder / 'ema.safetensors').unlink()
+    if name == 'adapter_model.safetensors':
+        (folder / 'adapter_config.json').write_text(json.dumps({
+            'peft_type': 'LORA', 'r': 4, 'lora_alpha': 4}))
+    (folder / name).write_text(content, encoding='latin-1')
+    (folder / 'secret.txt').write_text('')
+    try:
+        load_beside(folder, device='cpu')
+    except ImaginationError as error:
+        assert error.code == Code.BAD_MODEL
+        assert 'hunter2' not in str(error) and 'secret' not in str(error)
+    else:  # tokenizer.json has the same
+        assert name in ('vocab.json', 'merges.txt')

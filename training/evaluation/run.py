@@ -8,6 +8,7 @@ from pathlib import Path
 import platform
 
 from ipt_ros.bagel import Bagel
+from ipt_ros.bagel.trial import try_out
 from ipt_ros.spatial import Example
 from ipt_ros.spatial.imagined import agreement
 from ipt_training.store import write_json
@@ -104,6 +105,7 @@ def evaluate(plan: Plan, out: Path, scenes: Path | None = None) -> dict:
     device = 'cuda' if torch.cuda.is_available() else 'cpu'
     model = Bagel.from_checkpoint(
         plan.checkpoint, device=device, dtype=plan.dtype and DTYPES[plan.dtype])
+    try_out(model)
     folder = RecordFolder.opened(out, plan.settings(device))
     run = read_json(out / RUN)
     left_out = run.setdefault('left_out', {})

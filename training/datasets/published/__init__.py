@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import os
 from pathlib import Path
 
+from ipt_ros.bagel.mistaken import mistaken
 from ipt_ros.spatial import Example
 from ipt_training.datasets.published.camera_motion import CAMERA_MOTION
 from ipt_training.datasets.published.counting import COUNTING
@@ -69,8 +70,8 @@ def open_published(file: Path) -> pq.ParquetFile:
     except (pa.ArrowException, OSError) as error:
         with file.open('rb') as stream:
             start = stream.read(40)
-        if start.startswith(b'version https://git-lfs'):
-            hint = 'it is a pointer of Git LFS, not the file; run git lfs pull'
+        if known := mistaken(file):
+            hint = known
         elif start.startswith(b'PAR1'):
             hint = 'it is cut off; download it again'
         else:
