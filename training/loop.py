@@ -4,10 +4,11 @@ The loop that every training stage shares: schedule, clipping, EMA, logs, and re
 
 A stage gives a function from the step's number to losses; batches depend on the step alone, so a
 run that was stopped goes on with the same batches. State is written to a temporary file first and
-then renamed: a kill at any moment leaves the last good state.
+then renamed, and only while all its numbers are finite: a kill, or a step that puts NaN into
+weights, leaves the last good state.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 import json
 import math
 import os
@@ -15,6 +16,7 @@ from pathlib import Path
 import time
 from typing import Protocol
 
+from ipt_ros.bagel.finite import not_finite
 import torch
 from torch import nn, Tensor
 from torch.distributed.tensor import DTensor
@@ -22,9 +24,11 @@ from tqdm import tqdm
 
 from .optimizers import Optimizers, OptimizerSettings
 
+_NAMED = 3  # faulty tensors are named up to here
+
 
 class TrainingDivergedError(RuntimeError):
-    """The loss or a gradient is no longer a number; the last good state is kept."""
+    """A loss, a gradient or a weight is no longer a number; the last good state is kept."""
 
 
 class Ema:
@@ -126,6 +130,7 @@ def run_stage(
     state: State | None = None,
     lead: bool = True,
     decide: Callable[[bool], bool] = bool,
+    collect: Callable[[list[str]], list[list[str]]] = lambda own: [own],
 ) -> None:
     """
     Train ``module`` for ``steps`` steps, resuming from ``state`` where there is one.
@@ -133,17 +138,28 @@ def run_stage(
     ``losses_at(step)`` returns named scalar tensors; 'loss' is what is minimised, the others are
     logged. Where 'loss' has no graph, ``losses_at`` has put gradients in place itself.
     ``state`` is kept in ``folder``/NAME.pt if not given. Of several processes that train together
-    one is the ``lead``, which logs, and ``decide`` turns a choice of one into the choice of all.
-    At the end the module holds the averaged weights if ``settings.ema`` is set.
+    one is the ``lead``, which logs; ``decide`` turns a choice of one into the choice of all, and
+    ``collect`` returns what every one gave. At the end the module holds the averaged weights if
+    ``settings.ema`` is set.
     Raises TrainingDivergedError when the loss or a gradient is not finite, before that reaches a
-    weight.
+    weight, and when a weight is not, before that reaches a state; all processes do.
     """
     folder.mkdir(parents=True, exist_ok=True)
     state = state or StateFile(folder / f'{name}.pt')
     optimizer = Optimizers(module, settings)
     trainable = [value for value in module.parameters() if value.requires_grad]
     ema = Ema(module, settings.ema, settings.ema_ramp) if settings.ema else None
-    first = state.load(module, optimizer, ema)
+    first = good = state.load(module, optimizer, ema)
+
+    def bad_tensors() -> str:
+        found = collect(_bad_tensors(module, optimizer, ema))
+        return _some(list(dict.fromkeys(name for own in found for name in own)))
+
+    if bad := bad_tensors():
+        raise TrainingDivergedError(
+            f'stage {name}: NaN or infinity in {bad} ' + (
+                f'of the state of step {first}: it cannot be gone on from; delete {state} to '
+                'begin anew' if first else 'of what it begins with; begin with other weights'))
     save_points = set(save_points)
     log = (folder / f'{name}.jsonl' if lead else Path(os.devnull)).open('a')
     saved, seen = time.monotonic(), []
@@ -152,13 +168,13 @@ def run_stage(
                dynamic_ncols=True, disable=not lead)
     for step in bar:
         losses = losses_at(step)
-        check_finite('loss', losses['loss'], name, step, state)
+        check_finite('loss', losses['loss'], name, step, _kept(state, good))
         if losses['loss'].requires_grad:
             losses['loss'].backward()
         length = nn.utils.clip_grad_norm_(trainable, settings.clip)
         # Of a module that is spread over processes, each has a part of the sum.
         length = length.full_tensor() if isinstance(length, DTensor) else length
-        check_finite("gradients' norm", length, name, step, state)
+        check_finite("gradients' norm", length, name, step, _kept(state, good))
         optimizer.step(settings.rate(step, steps))
         if ema:
             ema.update(module, step)
@@ -173,8 +189,12 @@ def run_stage(
             seen = []
         if (step + 1 in save_points or step + 1 == steps
                 or decide(time.monotonic() - saved > save_seconds)):
+            if bad := bad_tensors():
+                raise TrainingDivergedError(
+                    f'stage {name}: NaN or infinity in {bad} after step {step}, put there since '
+                    f'step {good}; {_kept(state, good)}')
             state.save(step + 1, module, optimizer, ema)
-            saved = time.monotonic()
+            saved, good = time.monotonic(), step + 1
             if on_save:
                 on_save(step + 1, module)
     log.close()
@@ -183,12 +203,38 @@ def run_stage(
         ema.copy_to(module)
 
 
-def check_finite(what: str, value: Tensor, stage: str, step: int, state: State) -> None:
+def check_finite(what: str, value: Tensor, stage: str, step: int, advice: str) -> None:
     """Raise TrainingDivergedError where a number of a step is none."""
     if not torch.isfinite(value):
         raise TrainingDivergedError(
-            f'stage {stage}: the {what} is {value.item()} at step {step}; the last good state is '
-            f'{state}; lower optimizer.learning_rate and start again')
+            f'stage {stage}: the {what} is {value.item()} at step {step}; {advice}')
+
+
+def _kept(state: State, step: int) -> str:
+    """Say which state there is to go on from, and what to do."""
+    if not step:
+        return 'no state had been saved; lower optimizer.learning_rate and start again'
+    return (f'the last good state is {state}, of step {step}; lower optimizer.learning_rate and '
+            'start again, or, if that comes to the same, delete the state and begin anew')
+
+
+def _bad_tensors(module: nn.Module, optimizer: Optimizers, ema: Ema | None) -> list[str]:
+    """Return the names of what is trained, averaged or kept of gradients and is not finite."""
+    trained = {name: value for name, value in module.named_parameters() if value.requires_grad}
+    averages = {f'the average of {name}': value for name, value in (
+        ema.values if ema else {}).items()}
+    moments = {f'{key} of {name}': kept for name, value in trained.items()
+               for inner in optimizer.all for key, kept in inner.state.get(value, {}).items()
+               if isinstance(kept, Tensor)}
+    tensors = trained | averages | moments
+    return not_finite({name: value.to_local() if isinstance(value, DTensor) else value
+                       for name, value in tensors.items()})
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return some of the names, and how many more there are; '' for none."""
+    more = len(names) - _NAMED
+    return ', '.join(names[:_NAMED]) + (f' and {more} more' if more > 0 else '')
 
 
 def mean(values: list[float]) -> float:

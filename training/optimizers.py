@@ -7,6 +7,7 @@ directions which gradients seldom show are learned as fast as common ones.
 """
 
 from dataclasses import dataclass
+import math
 from typing import Any
 
 import torch
@@ -17,6 +18,8 @@ from .muon import Muon
 # What turns tokens or latents into hidden states, and these into what is asked for. Muon is made
 # for what is in between.
 _OUTER = ('embed', 'head', 'vae2llm', 'llm2vae')
+# What is divided by may be as small as eps, and is a number of this type.
+_LEAST_EPS = torch.finfo(torch.float32).tiny
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,10 @@ class OptimizerSettings:
         if self.method not in ('adamw', 'muon'):
             raise ValueError(f"optimizer.method must be 'adamw' or 'muon', got '{self.method}'")
         for name, right, words in (
-                ('learning_rate', self.learning_rate >= 0, 'a number from 0 on'),
+                ('learning_rate', 0 <= self.learning_rate < math.inf, 'a number from 0 on'),
+                ('weight_decay', 0 <= self.weight_decay < math.inf, 'a number from 0 on'),
+                ('eps', _LEAST_EPS <= self.eps < math.inf,
+                 'a number above 0, such as 1.0e-8: 0 makes NaN of weights without a gradient'),
                 ('clip', self.clip > 0, 'the longest gradient, above 0'),
                 ('decay', 0 <= self.decay <= 1, 'a share of the steps, 0 to 1'),
                 ('ema', 0 <= self.ema < 1, 'a number from 0 to below 1, 0 for none'),

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The training loop: schedule, resuming bit for bit, and stopping on a loss that is no number."""
+"""The training loop: schedule, resuming bit for bit, and stopping on what is no number."""
 
 from ipt_training.loop import Ema, run_stage, TrainingDivergedError
 from ipt_training.optimizers import OptimizerSettings
@@ -23,9 +23,9 @@ def fresh():
     return nn.Linear(3, 1)
 
 
-def train(module, steps, folder, losses_at=None, save_seconds=1e9):
-    run_stage('test', module, losses_at or losses_of(module), steps=steps, settings=SETTINGS,
-              folder=folder, save_seconds=save_seconds)
+def train(module, steps, folder, losses_at=None, save_seconds=1e9, settings=SETTINGS, **options):
+    run_stage('test', module, losses_at or losses_of(module), steps=steps, settings=settings,
+              folder=folder, save_seconds=save_seconds, **options)
     return module
 
 
@@ -91,6 +91,77 @@ def test_a_gradient_that_is_no_number_reaches_no_weight(tmp_path):
         train(module, 8, tmp_path, broken, save_seconds=0.0)
     state = torch.load(tmp_path / 'test.pt', weights_only=True)
     assert state['step'] == 7 and state['module']['weight'].isfinite().all()
+
+
+def breaking(module, where, at, value=float('nan')):
+    """Return losses that are numbers, and put something else into a tensor before step `at`."""
+    losses_at = losses_of(module)
+
+    def broken(step):
+        if step == at:
+            with torch.no_grad():
+                where(module).view(-1)[0] = value
+        # Nothing of it is seen in loss or gradients.
+        losses = losses_at(step)['loss'].detach()
+        return {'loss': losses.nan_to_num(0.0, 0.0, 0.0) + 0 * module.bias.sum()}
+    return broken
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+@pytest.mark.parametrize('steps', [8, 20])  # it is the last step, or it is not
+def test_a_weight_that_is_no_number_reaches_no_state(tmp_path, value, steps):
+    module = fresh()
+    with pytest.raises(TrainingDivergedError, match=(
+            r'infinity in weight, the average of weight after step 7, put there since step 7; '
+            r'the last good state is .*test\.pt, of step 7; lower optimizer\.learning_rate .*delete the state')):
+        train(module, steps, tmp_path, breaking(module, lambda m: m.weight, 7, value),
+              save_seconds=0.0)
+    state = torch.load(tmp_path / 'test.pt', weights_only=True)
+    assert state['step'] == 7 and state['module']['weight'].isfinite().all()
+    with pytest.raises(TrainingDivergedError, match='no state had been saved; lower'):
+        train(module := fresh(), 1, tmp_path / 'first', breaking(module, lambda m: m.weight, 0))
+    assert not (tmp_path / 'first' / 'test.pt').exists()
+
+
+def test_what_a_far_too_high_rate_does_reaches_no_state(tmp_path):
+    settings = OptimizerSettings(learning_rate=3e38, warmup_steps=1, ema=0.9)
+    with pytest.raises(TrainingDivergedError, match='optimizer.learning_rate'):
+        train(fresh(), 40, tmp_path, save_seconds=0.0, settings=settings)
+    if (tmp_path / 'test.pt').exists():
+        state = torch.load(tmp_path / 'test.pt', weights_only=True)
+        assert all(value.isfinite().all() for value in (
+            *state['module'].values(), *state['ema'].values()))
+
+
+@pytest.mark.parametrize(('spoil', 'name'), [
+    (lambda state: state['module']['weight'], 'weight'),
+    (lambda state: state['ema']['bias'], 'the average of bias'),
+    (lambda state: state['optimizer'][0]['state'][0]['exp_avg_sq'], 'exp_avg_sq of weight')])
+@pytest.mark.parametrize('steps', [12, 6])  # there is something left to do, or there is not
+def test_a_state_that_is_not_good_is_refused_with_what_to_do(tmp_path, spoil, name, steps):
+    train(fresh(), 6, tmp_path)
+    state = torch.load(tmp_path / 'test.pt', weights_only=True)
+    spoil(state).view(-1)[0] = torch.nan
+    torch.save(state, tmp_path / 'test.pt')
+    before = (tmp_path / 'test.pt').read_bytes()
+    with pytest.raises(TrainingDivergedError, match=(
+            rf'in {name} of the state of step 6: .*delete .*test\.pt to begin anew')):
+        train(fresh(), steps, tmp_path)
+    assert (tmp_path / 'test.pt').read_bytes() == before
+    (tmp_path / 'test.pt').unlink()
+    train(fresh(), steps, tmp_path)
+
+
+def test_weights_that_are_no_numbers_to_begin_with_are_refused(tmp_path):
+    module = fresh()
+    module.bias.data.fill_(torch.inf)
+    with pytest.raises(TrainingDivergedError, match='in bias, the average of bias of what'):
+        train(module, 3, tmp_path)
+
+
+def test_what_one_of_several_processes_finds_stops_all(tmp_path):
+    with pytest.raises(TrainingDivergedError, match='in near, far away of what'):
+        train(fresh(), 3, tmp_path, collect=lambda own: [own, ['near'], ['far away', 'near']])
 
 
 def test_ema_follows_slowly_and_leaves_frozen_weights_alone():

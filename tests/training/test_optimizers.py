@@ -35,6 +35,24 @@ def run(model, optimizer, steps):
     return model.loss().item()
 
 
+@pytest.mark.parametrize(('name', 'values'), [
+    ('eps', [0.0, -1e-8, float('nan'), float('inf'), 1e-50, 0]),  # float32 takes 1e-50 for 0
+    ('learning_rate', [-1.0, float('nan'), float('inf')]),
+    ('weight_decay', [-0.1, float('nan'), float('inf')]),
+    ('clip', [0.0, float('nan')]), ('ema', [1.0, float('nan')])])
+def test_settings_that_make_no_numbers_of_weights_are_refused_by_name(name, values):
+    for value in values:
+        with pytest.raises(ValueError, match=rf'optimizer\.{name} is '):
+            OptimizerSettings(**{'learning_rate': 0.1, name: value})
+
+
+def test_a_small_eps_as_published_is_no_fault():
+    model = Model()
+    optimizer = Optimizers(model, OptimizerSettings(learning_rate=0.02, eps=1e-15))
+    run(model, optimizer, 2)
+    assert all(value.isfinite().all() for value in model.parameters())
+
+
 @pytest.mark.parametrize('method', ['adamw', 'muon'])
 def test_both_methods_learn(method):
     model = Model()

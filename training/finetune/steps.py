@@ -54,7 +54,8 @@ def train(trainee: Trainee, batches: Batches, recipe: FinetuneRecipe, processes:
         with twice:
             run_stage(STAGE, trainee, losses_at, steps=recipe.steps, settings=recipe.optimizer,
                       folder=Path(recipe.work_dir), save_seconds=recipe.save_seconds,
-                      on_save=show, state=state, lead=processes.lead, decide=processes.decide)
+                      on_save=show, state=state, lead=processes.lead, decide=processes.decide,
+                      collect=processes.collect)
     except TrainingDivergedError:
         if not processes.lead:  # the loss is that of all
             raise StoppedWithOthers from None

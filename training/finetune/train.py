@@ -50,8 +50,8 @@ def finetune(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print)
     Processes that torchrun started share the work; each calls this.
 
     Raises FinetuneError, StoreError for broken data or a folder in use, BagelError for a broken
-    checkpoint, and TrainingDivergedError for a loss that is no number. The last saved state is
-    kept in any case.
+    checkpoint, and TrainingDivergedError for a loss or a weight that is no number. The last saved
+    state is kept in any case.
     """
     work, folder = Path(recipe.work_dir), Path(recipe.checkpoint)
     with clear_words(recipe), join_processes(device, recipe.parallel) as processes, \

@@ -23,12 +23,13 @@ from ipt_training.finetune.processes import StoppedWithOthers
 from ipt_training.finetune.recipe import load_finetune_recipe
 from ipt_training.finetune.train import finetune
 from ipt_training.loop import TrainingDivergedError
+from ipt_training.optimizers import Optimizers
 from ipt_training.store import StoreError, write_json
 import torch
 import torch.distributed as dist
 import torch.distributed.checkpoint as dcp
 
-PACK, SAVE = Batches.batch, dcp.save
+PACK, SAVE, STEP = Batches.batch, dcp.save, Optimizers.step
 SECOND_SHARD = 'shard-00002-model-00001-of-00001.safetensors'
 
 
@@ -38,6 +39,14 @@ def nan(batches, number):
     batch.latents = batch.latents * float('nan')
     batch.noise = batch.noise * float('nan')
     return batch
+
+
+def bad_step(optimizers, rate):
+    """Put what is no number into the part that this process has of a weight."""
+    STEP(optimizers, rate)
+    part = next(value.to_local() for group in optimizers.all[0].param_groups
+                for value in group['params'] if value.to_local().numel())
+    part.detach().view(-1)[0] = torch.nan
 
 
 def broken_shard(batches, number):
@@ -59,6 +68,7 @@ def killed(tensors, *, storage_writer, **options):
 
 
 FAULTS = {
+    'bad_step': mock.patch.object(Optimizers, 'step', bad_step),
     'nan': mock.patch.object(Batches, 'batch', nan),
     'broken_shard': mock.patch.object(Batches, 'batch', broken_shard),
     'full_disk': mock.patch.object(dcp, 'save', full_disk),

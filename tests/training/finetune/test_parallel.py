@@ -43,7 +43,7 @@ SETTINGS = {
         'parallel': {'exchange': 'batch'}},
 }
 FAULTS = {'nan': {'steps': 1}, 'broken_shard': {'steps': 1}, 'full_disk': {'steps': 1},
-          'killed': {'save_seconds': 0.0}}
+          'bad_step': {'steps': 1}, 'killed': {'save_seconds': 0.0}}
 
 
 class Together(NamedTuple):
@@ -164,6 +164,7 @@ def test_two_processes_go_on_from_the_state_of_one(alone, together):
 
 @pytest.mark.parametrize(('fault', 'speaker', 'words'), [
     ('nan', 0, 'loss is nan at step 0'),
+    ('bad_step', 0, 'after step 0, put there since step 0; no state had been saved'),
     ('broken_shard', 1, 'train-00001.parquet is damaged'),
     ('full_disk', 0, 'disk is full')])
 def test_what_one_process_meets_stops_both_and_one_says_it(fault, speaker, words, together):

@@ -12,7 +12,7 @@ import sys
 import time
 
 from finetune_runs import logged, saved, weights
-from ipt_ros.bagel import Bagel, Dropout, imagine, read_prompt
+from ipt_ros.bagel import Bagel, CheckpointError, Dropout, imagine, read_prompt
 from ipt_training import locking, train_model
 from ipt_training.finetune.batches import Batches
 from ipt_training.finetune.errors import FinetuneError
@@ -26,8 +26,11 @@ from ipt_training.finetune.train import finetune, make_plan
 from ipt_training.finetune.trainee import computed_twice, prepare, Trainee
 from ipt_training.locking import only_one
 from ipt_training.loop import TrainingDivergedError
+from ipt_training.optimizers import Optimizers
 from ipt_training.store import save_shard, StoreError
 import pytest
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 import torch
 import torch.distributed.checkpoint as dcp
 
@@ -255,6 +258,78 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_state(make_recipe, mo
     step, tensors = saved(recipe)
     assert step == 2
     assert all(value.isfinite().all() for value in tensors.values())
+
+
+def spoiling(after):
+    """Return a step of optimizers that puts what is no number into a weight after so many."""
+    step, done = Optimizers.step, []
+
+    def spoiled(self, rate):
+        step(self, rate)
+        done.append(rate)
+        if len(done) > after:
+            self.all[0].param_groups[0]['params'][0].data[0] = float('nan')
+    return spoiled
+
+
+@pytest.mark.parametrize('after', [2, 3])  # the last step is the fourth
+def test_a_weight_that_is_no_number_reaches_neither_state_nor_checkpoint(
+        after, undisturbed, make_recipe, monkeypatch):
+    recipe = make_recipe('straight', save_seconds=0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Optimizers, 'step', spoiling(after))
+        with pytest.raises(TrainingDivergedError, match=(
+                rf'NaN or infinity in .* after step {after}, .*the last good state is .*state, of '
+                rf'step {after}; lower')):
+            finetune(recipe)
+    step, tensors = saved(recipe)
+    assert step == after
+    assert all(value.isfinite().all() for value in tensors.values())
+    assert not Path(recipe.checkpoint).exists()
+    finetune(recipe)
+    assert weights(recipe.checkpoint) == weights(undisturbed.checkpoint)
+
+
+def test_a_state_that_is_not_good_is_refused_with_what_to_do(copied, undisturbed):
+    state = Path(copied.work_dir) / 'state'
+    path, = state.glob('step-*/*.safetensors')
+    tensors = load_file(path)
+    name = next(name for name in tensors if name.startswith('module.'))
+    tensors[name].view(-1)[0] = float('nan')
+    save_file(tensors, path, spoilt_metadata(path))
+    shutil.rmtree(copied.checkpoint)
+    with pytest.raises(TrainingDivergedError, match=(
+            rf'NaN or infinity in {name.removeprefix("module.")}.*state of step 4: .*delete '
+            rf'{state} to begin anew')):
+        finetune(copied)
+    assert not Path(copied.checkpoint).exists()
+    shutil.rmtree(state)
+    finetune(copied)
+    assert weights(copied.checkpoint) == weights(undisturbed.checkpoint)
+
+
+def spoilt_metadata(path):
+    """Return what a file of a state says of itself."""
+    with safe_open(path, 'pt') as file:
+        return file.metadata()
+
+
+@pytest.mark.parametrize('lora', [{}, {'rank': 2}])
+def test_nothing_is_exported_that_the_type_of_the_checkpoint_cannot_hold(
+        lora, make_recipe, monkeypatch):
+    recipe = make_recipe('narrow', steps=1, checkpoint_dtype='bfloat16', lora=lora,
+                         optimizer={'learning_rate': 1e-3})
+    step = Optimizers.step
+
+    def large(self, rate):
+        step(self, rate)
+        for value in self.all[0].param_groups[0]['params'][:2]:
+            value.data.fill_(3.4e38)
+
+    monkeypatch.setattr(Optimizers, 'step', large)
+    with pytest.raises(CheckpointError, match='is not written: NaN or infinity'):
+        finetune(recipe)
+    assert not list(Path(recipe.checkpoint).glob('*.safetensors'))
 
 
 def test_a_shard_that_breaks_during_the_run_stops_it_by_name(
