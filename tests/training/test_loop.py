@@ -113,7 +113,8 @@ def test_a_weight_that_is_no_number_reaches_no_state(tmp_path, value, steps):
     module = fresh()
     with pytest.raises(TrainingDivergedError, match=(
             r'infinity in weight, the average of weight after step 7, put there since step 7; '
-            r'the last good state is .*test\.pt, of step 7; lower optimizer\.learning_rate .*delete the state')):
+            r'the last good state is .*test\.pt, of step 7; lower optimizer\.learning_rate .*'
+            'delete the state')):
         train(module, steps, tmp_path, breaking(module, lambda m: m.weight, 7, value),
               save_seconds=0.0)
     state = torch.load(tmp_path / 'test.pt', weights_only=True)

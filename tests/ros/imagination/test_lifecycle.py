@@ -13,6 +13,7 @@ from lifecycle_msgs.msg import Transition
 import pytest
 from rcl_interfaces.msg import Parameter, ParameterType, ParameterValue
 from rcl_interfaces.srv import SetParameters
+from safetensors.torch import load_file, save_file
 
 pytestmark = pytest.mark.ros
 
@@ -40,7 +41,11 @@ def broken(checkpoint, tmp_path):
     weights = truncated / 'ema.safetensors'
     weights.write_bytes(weights.read_bytes()[:-1000])
     empty.mkdir()
-    return {'missing': tmp_path / 'missing', 'truncated': truncated, 'empty': empty}
+    nan = shutil.copytree(checkpoint, tmp_path / 'nan')
+    tensors = load_file(nan / 'ema.safetensors')
+    tensors['llm2vae.weight'][0, 0] = float('nan')
+    save_file(tensors, nan / 'ema.safetensors')
+    return {'missing': tmp_path / 'missing', 'truncated': truncated, 'empty': empty, 'nan': nan}
 
 
 def test_a_broken_checkpoint_fails_the_transition_and_nothing_else(

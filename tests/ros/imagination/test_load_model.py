@@ -49,9 +49,14 @@ def broken(checkpoint, tmp_path_factory):
         file.write(struct.pack('<Q', len(header)) + header)
         file.truncate(8 + len(header) + (1 << 40))  # sparse: takes no room
     (folder / 'empty').mkdir()
+    (folder / 'empty' / 'private.txt').write_text('')
+    shutil.copytree(checkpoint, folder / 'pointer')
+    (folder / 'pointer' / 'ema.safetensors').write_text(
+        'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 3\n')
     return [
         (folder / 'missing', ErrorCode.BAD_MODEL, 'no such folder'),
-        (folder / 'empty', ErrorCode.BAD_MODEL, 'empty'),
+        (folder / 'empty', ErrorCode.BAD_MODEL, 'no weights'),
+        (folder / 'pointer', ErrorCode.BAD_MODEL, 'git lfs pull'),
         (folder / 'truncated', ErrorCode.BAD_MODEL, 'truncated'),
         (folder / 'misfit', ErrorCode.BAD_MODEL, 'wrong shape'),
         (folder / 'huge', ErrorCode.NO_MEMORY, 'free'),
@@ -188,6 +193,7 @@ def test_what_is_broken_is_refused_with_a_word_and_the_old_model_serves(active, 
         assert not response.success and response.error_code == code, response.message
         assert str(folder) in response.message and words in response.message
         assert "still 'red'" in response.message and response.model_id == 'red'
+        assert 'private' not in response.message
         assert serving(active) == 'red'
     assert load(active, ' ').error_code == ErrorCode.BAD_REQUEST
     assert checkpoint_of(active) == str(models['red'])
