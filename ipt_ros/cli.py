@@ -151,12 +151,16 @@ def _set_dds_profile() -> None:
 
 
 def _bench(options: argparse.Namespace, rest: list[str]) -> int:
+    from ipt_ros.bagel import BagelError
     from ipt_ros.bench import run, table
     if options.repeats < 1:
         return _failed(f'--repeats {options.repeats}: give 1 or more')
     if options.out:
         writable_file(options.out)
-    figures = run(_checkpoint(options), options.repeats)
+    try:
+        figures = run(_checkpoint(options), options.repeats)
+    except BagelError as error:
+        return _failed(error)
     print(table(figures))
     if options.out:
         options.out.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import math
 
+from ipt_ros import cli
 from ipt_ros.bench import bridge, model, run, suite, table
 import pytest
 
@@ -18,6 +19,12 @@ def test_run_collects_every_figure_and_names_the_machine(monkeypatch, tmp_path):
     assert measured['machine'] in shown
     for line in ('frames', '40.000', 'training samples a second', '5.500'):
         assert line in shown
+
+
+def test_a_broken_checkpoint_ends_with_a_word(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(suite.bridge, 'measure', dict)
+    assert cli.main(['bench', '--checkpoint', str(tmp_path)]) == 1
+    assert f'{tmp_path}/llm_config.json: no such file' in capsys.readouterr().err
 
 
 def test_model_figures_are_of_runs_that_happened(tiny_checkpoint):
