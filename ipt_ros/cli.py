@@ -14,7 +14,7 @@ from pathlib import Path
 import sys
 
 import ipt_ros
-from ipt_ros.outputs import in_words, writable_file
+from ipt_ros.outputs import check_file, in_words
 from ipt_ros.paths import DDS_PROFILE, MissingFileError, NANO, shared
 from ipt_ros.processes import take_interrupts
 
@@ -156,13 +156,14 @@ def _bench(options: argparse.Namespace, rest: list[str]) -> int:
     if options.repeats < 1:
         return _failed(f'--repeats {options.repeats}: give 1 or more')
     if options.out:
-        writable_file(options.out)
+        check_file(options.out)
     try:
         figures = run(_checkpoint(options), options.repeats)
     except BagelError as error:
         return _failed(error)
     print(table(figures))
     if options.out:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(figures, indent=2) + '\n', encoding='utf-8')
     return 0
 

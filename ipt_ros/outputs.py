@@ -2,6 +2,7 @@
 """Files and folders that commands write: whether they can be written, and how they are called."""
 
 from collections.abc import Iterable
+from contextlib import suppress
 import errno
 import os
 from pathlib import Path
@@ -16,34 +17,40 @@ class OutputError(OSError):
     """A place that cannot be written to; the message says which, why and what to do."""
 
 
-def writable_folder(folder: Path) -> Path:
+def check_folder(folder: Path) -> None:
     """
-    Make a folder and return it. Raise OutputError where files cannot be written into it.
+    Raise OutputError where files cannot be written into a folder, or it cannot be made.
 
-    To be called before long work, not after it.
+    To be called before long work, not after it. Nothing is left behind.
     """
+    made = [place for place in (folder, *folder.parents) if not os.path.lexists(place)] \
+        if '\0' not in str(folder) else []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(b'\0')
     except (OSError, ValueError) as error:
         raise _refused(folder, error) from error
+    finally:
+        with suppress(OSError):
+            for place in made:
+                place.rmdir()
+
+
+def writable_folder(folder: Path) -> Path:
+    """Make a folder and return it. Raise OutputError where files cannot be written into it."""
+    check_folder(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     return folder
 
 
-def writable_file(path: Path) -> Path:
-    """Return a path, its folder made. Raise OutputError where no file can be written there."""
-    try:
-        writable_folder(path.parent)
-        if path.is_dir():
-            raise IsADirectoryError(errno.EISDIR, 'it is a folder')
-        if path.exists() and not os.access(path, os.W_OK):
-            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    except OutputError:
-        raise
-    except (OSError, ValueError) as error:
-        raise _refused(path, error) from error
-    return path
+def check_file(path: Path) -> None:
+    """Raise OutputError where no file can be written at a path. Nothing is left behind."""
+    check_folder(path.parent)
+    if path.is_dir():
+        raise _refused(path, IsADirectoryError(errno.EISDIR, 'it is a folder'))
+    if path.exists() and not os.access(path, os.W_OK):
+        raise _refused(path, PermissionError(errno.EACCES, os.strerror(errno.EACCES)))
 
 
 def in_words(error: OSError) -> str:

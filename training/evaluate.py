@@ -13,7 +13,7 @@ import argparse
 from pathlib import Path
 
 from ipt_ros.bagel import BagelError
-from ipt_ros.outputs import in_words, writable_folder
+from ipt_ros.outputs import check_folder, in_words
 from ipt_ros.paths import checkpoint_name, NANO
 from ipt_ros.spatial.errors import SpatialError
 
@@ -133,9 +133,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser = build_parser()
     options = parser.parse_args(arguments)
     try:
-        writable_folder(options.out)
+        check_folder(options.out)
         if options.recommend and Path(options.checkpoint).is_dir():
-            writable_folder(Path(options.checkpoint))
+            check_folder(Path(options.checkpoint))
         results = evaluate(plan_from(parser, options, options.checkpoint), options.out,
                            options.scenes)
         recommended = recommend(options.checkpoint, results) if options.recommend else None

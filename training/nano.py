@@ -13,7 +13,7 @@ from pathlib import Path
 from ipt_ros.bagel import Bagel, BagelConfig, Tokenizer, Vae
 from ipt_ros.bagel.config import from_dict
 from ipt_ros.bagel.tensor_files import kept_tensors, write_tensors
-from ipt_ros.outputs import writable_folder
+from ipt_ros.outputs import check_folder
 from ipt_ros.spatial.prompts import (
     after_image_text,
     ANSWER_ONLY_PROMPT,
@@ -62,7 +62,7 @@ class Build:
 
     def run(self, stages: list[str]) -> None:
         """Run the stages in order. Raises StoreError while another process does so."""
-        writable_folder(self.recipe.checkpoint.parent)
+        check_folder(self.recipe.checkpoint.parent)
         with only_one(self.work):
             for stage in STAGES:
                 if stage in stages:

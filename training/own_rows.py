@@ -82,7 +82,7 @@ def example_of(row: Row, classes: Sequence[str] | None = None, pictures: bool = 
     inputs, imagines = _counts(row)
     _check_first(row, questions[0], imagines)
     images = row.images('image_list') if pictures else []
-    dense = _dense(row, images) if pictures else []
+    dense = _dense(row) if pictures else []
     if dense and classes is not None:
         dense = _renumbered(row, dense, classes_of(row, metadata), classes)
         metadata['classes'] = list(classes)
@@ -205,29 +205,22 @@ def _check_first(row: Row, question: Question, imagines: bool) -> None:
                 f'{name}: not what metadata says')
 
 
-def _dense(row: Row, images: Sequence[np.ndarray]) -> list[DenseTruth]:
-    """Return the per-pixel truth of every picture, or none."""
+def _dense(row: Row) -> list[DenseTruth]:
+    """Return the per-pixel truth, or none."""
     lists = [row.cells.get(name) or [] for name in DENSE]
-    if not any(lists):
-        return []
-    for name, cells in zip(DENSE, lists, strict=True):
-        if len(cells) != len(images):
-            raise row.refused(name, f'expected a picture for each of {len(images)} image(s), or '
-                              f'none at all, found {len(cells)}', f'{name}: wrong number')
+    if len(lists[0]) != len(lists[1]):
+        raise row.refused(
+            'class_list', f'expected as many pictures as depth_list has, found {len(lists[0])} '
+            f'and {len(lists[1])}', 'class_list: not as many as depth_list')
     found = []
-    for number, (ids, depth) in enumerate(zip(*lists, strict=True)):
+    for number, pair in enumerate(zip(*lists, strict=True), 1):
         planes = []
-        for name, data, kind in zip(DENSE, (ids, depth), (np.uint8, np.uint16), strict=True):
+        for name, data, kind in zip(DENSE, pair, (np.uint8, np.uint16), strict=True):
             try:
-                plane = decode_plane(data, kind)
+                planes.append(decode_plane(data, kind))
             except PictureError as error:
-                raise row.refused(name, f'picture {number + 1}: {error}',
+                raise row.refused(name, f'picture {number}: {error}',
                                   f'{name}: a picture does not decode') from error
-            if plane.shape != images[number].shape[:2]:
-                raise row.refused(
-                    name, f'picture {number + 1}: expected the size of its image, '
-                    f'{images[number].shape[:2]}, found {plane.shape}', f'{name}: wrong size')
-            planes.append(plane)
         found.append(DenseTruth(*planes))
     return found
 

@@ -166,13 +166,13 @@ def test_mode_rows_are_not_written_of_what_does_not_fit(tmp_path):
 
 
 @pytest.mark.parametrize(('change', 'said'), [
-    ({'class_list': []}, "column 'class_list': expected a picture for each of 2"),
-    ({'depth_list': [png('L')]}, "column 'depth_list': expected a picture for each of 2"),
+    ({'class_list': []}, 'expected as many pictures as depth_list has, found 0 and 2'),
+    ({'depth_list': [png('L')]}, 'expected as many pictures as depth_list has, found 2 and 1'),
     ({'class_list': [png('RGB')] * 2}, 'expected a grey picture of 8 bits'),
     ({'class_list': [None, None]}, 'found none'),
     ({'depth_list': [png('L')] * 2}, 'expected a grey picture of 16 bits'),
 ])
-def test_truth_of_pixels_fits_its_pictures(tmp_path, change, said):
+def test_truth_of_pixels_is_whole(tmp_path, change, said):
     folder = edited(tmp_path, **change)
     with pytest.raises(BadRowError, match=said):
         list(load_examples(folder, 'pet', dense=True))

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 import sys
 
-from ipt_ros.outputs import in_words, writable_file
+from ipt_ros.outputs import check_file, in_words
 from ipt_ros.spatial import TASKS
 from ipt_sim import BACKENDS, load_randomization, RandomizationError, SimulatorError
 from ipt_training.bag_arguments import (
@@ -197,7 +197,7 @@ def with_variants(made: ExampleOptions, tasks: Sequence[str], names: str) -> Exa
 def _show(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if options.n < 1:
         parser.error(f'--n is {options.n}, must be at least 1')
-    writable_file(options.out)
+    check_file(options.out)
     shards = list_shards(options.folder, options.layout)
     refused: list[BadRowError] = []
     examples = sample(shards, options.n, options.seed, refused)

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ipt_ros.bagel import BagelError
-from ipt_ros.outputs import in_words, writable_folder
+from ipt_ros.outputs import check_folder, in_words
 from ipt_ros.spatial.errors import SpatialError
 from ipt_training.evaluate import add_options, plan_from
 from ipt_training.store import StoreError, write_json
@@ -203,7 +203,7 @@ def main(arguments: list[str] | None = None) -> int:
     if pair is not None and len(pair) != 2:
         parser.error(f"pair is '{options.pair}'; give two modes with a comma between")
     try:
-        writable_folder(options.out)
+        check_folder(options.out)
         folders = [_evaluated(parser, options, given, options.out / name)
                    for given, name in ((options.first, 'a'), (options.second, 'b'))]
         found = compare_folders(*folders, pair)

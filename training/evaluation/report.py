@@ -7,7 +7,7 @@ from html import escape
 from pathlib import Path
 
 from ipt_ros import webpage
-from ipt_ros.outputs import in_words, writable_file
+from ipt_ros.outputs import check_file, in_words
 import numpy as np
 
 from .calibration import auroc
@@ -228,8 +228,9 @@ def main(arguments: list[str] | None = None) -> int:
     out = options.out or options.results / PAGE
     try:
         if options.out:
-            writable_file(out)
+            check_file(out)
         html = page(options.results, options.first)
+        out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(html, encoding='utf-8')
     except EvaluationError as error:
         parser.exit(1, f'ipt report: {error}\n')

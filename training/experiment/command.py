@@ -14,7 +14,7 @@ import sys
 
 from ipt_ros.bagel import BagelError
 from ipt_ros.machine import usable_cores
-from ipt_ros.outputs import in_words, writable_file
+from ipt_ros.outputs import check_file, in_words
 from ipt_ros.spatial.errors import SpatialError
 from ipt_sim import SimulatorError
 from ipt_training.evaluation.errors import EvaluationError
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         changes['data'] = {'folder': str(options.data)}
     try:
         recipe = load_experiment(recipe_file(options.recipe), changes)
-        writable_file(Path(recipe.page))
+        check_file(Path(recipe.page))
         if options.report:
             report(recipe)
             return 0

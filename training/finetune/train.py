@@ -11,7 +11,7 @@ from typing import Any
 from ipt_ros.bagel import Bagel, fast_dtype
 from ipt_ros.bagel.source import find
 from ipt_ros.bagel.source import mark as weights_mark
-from ipt_ros.outputs import writable_folder
+from ipt_ros.outputs import check_folder
 from ipt_training.finetune.batches import Batches
 from ipt_training.finetune.bins import budget_to_fill
 from ipt_training.finetune.errors import FinetuneError
@@ -62,7 +62,7 @@ def finetune(recipe: FinetuneRecipe, device: str = 'cpu', say: Callable = print)
             check_shared(recipe, processes)
             if processes.lead:  # two runs in one folder would write over each other's states
                 held.enter_context(only_one(work))
-                writable_folder(folder.parent)
+                check_folder(folder.parent)
             start = find(recipe.start)
             check_start(start, recipe)
             model = load_part(start, dtype, processes)

@@ -13,7 +13,7 @@ from concurrent.futures import Executor
 from pathlib import Path
 import sys
 
-from ipt_ros.outputs import in_words, writable_file
+from ipt_ros.outputs import check_file, in_words
 from ipt_sim import RandomizationError
 from ipt_training.experiment.command import default_workers, PROBLEMS
 from ipt_training.experiment.markdown import write_report
@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                          {} if options.page is None else {'page': options.page})
         if options.mixtures:
             plan = plan.only(tuple(options.mixtures.split(',')))
-        writable_file(Path(plan.page))
+        check_file(Path(plan.page))
         if options.report:
             report(plan)
             return 0
