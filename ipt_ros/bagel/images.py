@@ -49,11 +49,25 @@ def fitted_size(size: tuple[int, int], rule: ResizeRule) -> tuple[int, int]:
 
 
 def resize(image: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resize to (height, width), bicubic with antialias."""
+    """Resize to (height, width), bicubic with antialias; the same on every version of Pillow."""
     if image.shape[:2] == tuple(size):
         return image
-    picture = Image.fromarray(image).resize((size[1], size[0]), Image.Resampling.BICUBIC)
-    return np.asarray(picture)
+    return _resampled(image, size, Image.Resampling.BICUBIC)
+
+
+def _resampled(
+        image: np.ndarray, size: tuple[int, int], kernel: Image.Resampling) -> np.ndarray:
+    # One axis at a time. Pillow rounds to whole grey values between the two, so the order shows:
+    # up to 12.1 the width always comes first, later versions have rules of their own, and results
+    # differ by up to two grey values. One axis alone is resampled alike by all of them. The rule
+    # here is that of Pillow 13, so that the numbers of this repository stay what they are.
+    (height, width), (new_height, new_width) = image.shape[:2], size
+    picture = Image.fromarray(image)
+    if new_height < height and height - new_height > 2 * (width - new_width):
+        picture = picture.resize((width, new_height), kernel)
+    else:
+        picture = picture.resize((new_width, height), kernel)
+    return np.asarray(picture.resize((new_width, new_height), kernel))
 
 
 def fit(image: np.ndarray, rule: ResizeRule) -> np.ndarray:
@@ -67,8 +81,8 @@ def shrink(image: np.ndarray, longest: int) -> np.ndarray:
     scale = longest / max(height, width)
     if scale >= 1:
         return image
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return np.asarray(Image.fromarray(image).resize(size, Image.Resampling.LANCZOS))
+    size = max(1, round(height * scale)), max(1, round(width * scale))
+    return _resampled(image, size, Image.Resampling.LANCZOS)
 
 
 def to_tensor(image: np.ndarray) -> Tensor:

@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
+from zlib import crc32
+
 from hypothesis import given
 from hypothesis import strategies as st
 from ipt_ros.bagel import InputError, ResizeRule
@@ -10,12 +12,15 @@ from ipt_ros.bagel.images import (
     MAX_PIXELS,
     normalise,
     patchify,
+    resize,
     shrink,
     sincos_table,
     to_tensor,
     unpatchify,
 )
 import numpy as np
+import PIL
+from PIL import Image
 import pytest
 import torch
 
@@ -92,3 +97,56 @@ def test_grid_positions():
 def test_position_table(model):
     table = sincos_table(8, 64)
     assert torch.allclose(table, model.latent_pos_embed.pos_embed, atol=1e-6)
+
+
+def pattern(height, width):
+    """Return an image of hard edges, the same everywhere: rounding errors show at these."""
+    row, column = np.mgrid[:height, :width]
+    return np.stack([(row * 5 + column * 3) % 7 * 42, (row * column) % 2 * 255,
+                     (row // 3 + column // 2) % 3 * 127], -1).astype(np.uint8)
+
+
+# Size, wanted size, checksums of `resize` and of `shrink` to the wanted height. Versions of Pillow
+# differ on the third, the fifth and the sixth.
+RESIZED = [
+    ((48, 64), (32, 40), 0x9f91739a, 0x93feb132),
+    ((48, 64), (112, 160), 0xbae5c890, 0x73a1590b),
+    ((90, 30), (40, 25), 0x8ddf6db6, 0xcdb3513a),
+    ((64, 48), (60, 48), 0xe265797c, 0x830e9668),
+    ((33, 70), (30, 90), 0x43765409, 0xc17b22c2),
+    ((200, 41), (16, 39), 0xb6204256, 0x5a13cdbe),
+    ((7, 90), (70, 9), 0x0b8afa43, 0xc8820863),
+]
+
+
+@pytest.mark.parametrize(('size', 'wanted', 'resized', 'shrunk'), RESIZED)
+def test_resizing_gives_the_same_numbers_whatever_pillow_is_installed(
+        size, wanted, resized, shrunk):
+    image = pattern(*size)
+    assert crc32(resize(image, wanted).tobytes()) == resized
+    assert crc32(shrink(image, wanted[0]).tobytes()) == shrunk
+
+
+@pytest.mark.parametrize('first', ['height', 'width'])
+@pytest.mark.parametrize(('size', 'wanted', 'resized', 'shrunk'), RESIZED)
+def test_resizing_does_not_leave_the_order_of_the_axes_to_pillow(
+        monkeypatch, size, wanted, resized, shrunk, first):
+    original = Image.Image.resize
+
+    def in_order(picture, size, *options):
+        between = (picture.width, size[1]) if first == 'height' else (size[0], picture.height)
+        return original(original(picture, between, *options), size, *options)
+
+    monkeypatch.setattr(Image.Image, 'resize', in_order)
+    image = pattern(*size)
+    assert crc32(resize(image, wanted).tobytes()) == resized
+    assert crc32(shrink(image, wanted[0]).tobytes()) == shrunk
+
+
+@pytest.mark.skipif(int(PIL.__version__.split('.')[0]) != 13, reason='other rules in this Pillow')
+@given(size=st.tuples(st.integers(1, 120), st.integers(1, 120)),
+       wanted=st.tuples(st.integers(1, 120), st.integers(1, 120)))
+def test_resizing_is_that_of_pillow_13(size, wanted):
+    image = pattern(*size)
+    expected = Image.fromarray(image).resize(wanted[::-1], Image.Resampling.BICUBIC)
+    assert (resize(image, wanted) == np.asarray(expected)).all()
