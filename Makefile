@@ -13,10 +13,10 @@ export CMAKE_PREFIX_PATH := $(VENV)
 export ROS_AUTOMATIC_DISCOVERY_RANGE ?= LOCALHOST
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench train-nano colcon clean distclean
+.PHONY: help setup demo test robot-env-test lint bench train-nano colcon clean distclean
 
 help:  ## list the commands
-	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 14
+	@grep -E '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## /\t/' | expand -t 16
 
 setup:  ## make .venv ready: dependencies, ROS 2 wheels, interfaces, this package
 	@scripts/setup.sh
@@ -26,6 +26,9 @@ demo: setup  ## watch a simulated robot answer; writes demo_out/index.html
 
 test: setup  ## run the whole test suite (ARGS="-k name" to choose)
 	$(PY) -m pytest $(ARGS)
+
+robot-env-test:  ## test the versions that a robot gets beside Ubuntu's, in .venv-robot (ARGS="tests/bagel")
+	@scripts/robot_env_test.sh $(ARGS)
 
 lint: setup  ## check style: the rules of ament_flake8 and ament_pep257, and more
 	$(PY) -m ruff check .
@@ -40,9 +43,9 @@ train-nano: setup  ## train the nano checkpoint from scratch (hours on two CPU c
 colcon: setup  ## build both packages with colcon into build/ and install/
 	$(VENV)/bin/colcon build --cmake-args -DPython3_EXECUTABLE=$(PY)
 
-clean:  ## remove what the commands above made, except .venv, runs and data
+clean:  ## remove what the commands above made, except .venv*, runs and data
 	rm -rf build install log demo_out bench_out eval_out .pytest_cache .ruff_cache .hypothesis
-	find . -name .venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '.venv*' -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
 
-distclean: clean  ## remove .venv, too
-	rm -rf .venv *.egg-info
+distclean: clean  ## remove .venv and .venv-robot, too
+	rm -rf .venv .venv-robot *.egg-info

@@ -30,6 +30,12 @@ def shared(*folders):
     return list(rows.items())
 
 
+def pins(name):
+    """Return the lines of a file of requirements that name packages."""
+    lines = (ROOT / 'requirements' / f'{name}.txt').read_text(encoding='utf-8').splitlines()
+    return [line for line in lines if line and line[0] not in '#-']
+
+
 def version():
     """Read `__version__` without importing the package."""
     text = (ROOT / NAME / '__init__.py').read_text(encoding='utf-8')
@@ -49,7 +55,13 @@ setup(
     ],
     python_requires='>=3.11',
     install_requires=['setuptools'],
-    extras_require={'test': ['pytest', 'pytest-timeout', 'hypothesis']},
+    extras_require={
+        # Beside a ROS installation, which brings OpenCV, Pillow, SciPy and YAML.
+        'robot': pins('robot'),
+        'training': pins('robot-training'),
+        'sim': pins('robot-sim'),
+        'test': ['pytest', 'pytest-timeout', 'hypothesis'],
+    },
     zip_safe=False,
     maintainer='IPT-ROS maintainers',
     maintainer_email='maintainers@ipt-ros.dev',

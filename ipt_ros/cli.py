@@ -18,6 +18,7 @@ from ipt_ros.outputs import check_file, in_words
 from ipt_ros.paths import DDS_PROFILE, MissingFileError, NANO, shared
 from ipt_ros.processes import take_interrupts
 
+_OURS = ('ipt_ros', 'ipt_sim', 'ipt_training')
 EPILOG = 'ipt COMMAND --help says more about a command.'
 
 
@@ -37,6 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _failed(error)
     except OSError as error:  # a folder that cannot be written, a disk that is full
         return _failed(in_words(error))
+    except ImportError as error:
+        if (error.name or '').partition('.')[0] in _OURS:
+            raise
+        return _failed(f"{error}; 'ipt doctor' says what is missing or broken, and what to do")
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ipt doctor`: whether this machine has what the system needs, and what to do if not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module, metadata
 from importlib.util import find_spec
 import os
@@ -11,15 +12,13 @@ import shutil
 import subprocess
 import sys
 
+from ipt_ros.imports import broken, missing, Part, PARTS, versions
 from ipt_ros.machine import processor
 from ipt_ros.paths import DDS_PROFILE, MissingFileError, NANO, shared
 
 OK, NOTE, FAIL = 'ok', 'note', 'fail'
 _MIB = 2**20
 _SEGMENT = 64 * _MIB  # a process, with our DDS profile
-# Names of distributions that serve; open3d-cpu is the smaller one that setup takes.
-_PACKAGES = (('torch',), ('transformers',), ('diffusers',), ('safetensors',), ('mujoco',),
-             ('open3d', 'open3d-cpu'), ('numpy',))
 # In a process of its own: a broken OpenGL may end it without an exception.
 _DRAW = (
     'from ipt_sim import make_simulator\n'
@@ -40,9 +39,11 @@ class Finding:
 
 def examine(checkpoint: Path | None = None) -> list[Finding]:
     """Run every check; one that breaks is a finding, too."""
+    import_errors = cache(lambda: broken([name for part in PARTS for name in part.modules]))
     checks: list[tuple[str, Callable[[], Finding]]] = [
         ('machine', _machine),
-        ('python', _packages),
+        ('python', _python),
+        *((part.name, lambda part=part: _imports(part, import_errors())) for part in PARTS),
         ('gpu', _gpu),
         ('drawing', _drawing),
         ('habitat', _habitat),
@@ -77,22 +78,27 @@ def _machine() -> Finding:
     return Finding('machine', OK, processor())
 
 
-def _packages() -> Finding:
-    found, missing = [], []
-    for names in _PACKAGES:
-        for name in names:
-            try:
-                found.append(f'{name} {metadata.version(name)}')
-                break
-            except metadata.PackageNotFoundError:
-                continue
-        else:
-            missing.append(names[0])
-    text = f"{sys.version.split()[0]}, {', '.join(found)}"
-    if missing:
+def _python() -> Finding:
+    return Finding('python', OK, f'{sys.version.split()[0]}, {sys.executable}')
+
+
+def _imports(part: Part, errors: Mapping[str, str]) -> Finding:
+    gone = missing(part.modules)
+    told = '; '.join(f'{name}: {errors[name]}' for name in part.modules
+                     if name in errors and name not in gone)
+    if told:
         return Finding(
-            'python', FAIL, f"{text}; missing: {', '.join(missing)}", "run 'make setup'")
-    return Finding('python', OK, text)
+            part.name, FAIL, f'cannot be imported: {told}', 'install versions that go together: '
+            f"'make setup', or beside a ROS installation {part.install}")
+    if not gone:
+        return Finding(part.name, OK, ', '.join(versions(part.modules)))
+    text = f"not installed: {', '.join(gone)}"
+    advice = f"'make setup', or beside a ROS installation {part.install}"
+    # A robot may do without a whole part; half of one is no choice.
+    if part.lost and len(gone) == len(part.modules):
+        return Finding(
+            part.name, NOTE, f'{text}; so these do not work: {part.lost}', f'if wanted: {advice}')
+    return Finding(part.name, FAIL, text, advice)
 
 
 def _gpu() -> Finding:
@@ -108,6 +114,8 @@ def _gpu() -> Finding:
 
 
 def _drawing() -> Finding:
+    if find_spec('mujoco') is None:
+        return Finding('drawing', NOTE, 'no simulator, nothing to draw with')
     done = subprocess.run(
         [sys.executable, '-c', _DRAW], capture_output=True, text=True, timeout=120)
     if done.returncode:

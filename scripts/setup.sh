@@ -8,14 +8,20 @@
 #   PYTHON=python3.12     interpreter for a new .venv (default: the first suitable one found)
 #   TORCH=cpu|cuda        which torch (default: cuda where an NVIDIA GPU answers, else cpu)
 #   TORCH_INDEX=URL       PyTorch index for another build, e.g. https://download.pytorch.org/whl/cu126
+#
+# scripts/robot_env_test.sh makes a second environment of the same kind with other versions:
+#   VENV=FOLDER           where to make it (default: .venv)
+#   RUNTIME='NAME ...'    files of requirements/ to install (default: runtime)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 ROOT=$PWD
-VENV=$ROOT/.venv
+VENV=${VENV:-$ROOT/.venv}
+RUNTIME=${RUNTIME:-runtime}
 STAMPS=$VENV/stamps
 BUILD=$VENV/build
-REQUIREMENTS=(requirements/{build,runtime,dev,constraints}.txt)
+REQUIREMENTS=(requirements/{build,dev,constraints}.txt)
+for name in $RUNTIME; do REQUIREMENTS+=("requirements/$name.txt"); done
 
 # Nothing of a sourced ROS installation, nor of the venv that started us, may leak into this one.
 unset PYTHONHOME PYTHONPATH _ROS_WHEELS_BOOTSTRAP_COMPLETE
@@ -132,8 +138,11 @@ create_venv() {
 pip_install() { "$VENV/bin/python" -m pip install --disable-pip-version-check --no-input "$@"; }
 
 install_requirements() {
-  pip_install -c requirements/constraints.txt -r requirements/build.txt \
-    -r requirements/runtime.txt -r requirements/dev.txt
+  local file files=()
+  for file in "${REQUIREMENTS[@]}"; do
+    [[ $file == */constraints.txt ]] || files+=(-r "$file")
+  done
+  pip_install -c requirements/constraints.txt "${files[@]}"
 }
 
 install_ros() {
@@ -176,7 +185,7 @@ install_package() {
 
 check_platform
 install_system_packages
-step venv 'Creating .venv' -- create_venv
+step venv "Creating ${VENV#"$ROOT/"}" -- create_venv
 step torch "Installing torch for: $(torch_variant)" "$(torch_variant)" "${TORCH_INDEX:-}" \
   requirements/torch.txt scripts/install_torch.py -- \
   "$VENV/bin/python" scripts/install_torch.py "$(torch_variant)" requirements/torch.txt
@@ -187,5 +196,5 @@ step tf2_msgs 'Generating tf2_msgs (about 10 s)' requirements/ros-jazzy.txt \
   ipt_interfaces/compat/tf2_msgs -- build_interfaces ipt_interfaces/compat/tf2_msgs
 step ipt_interfaces 'Generating ipt_interfaces (about 30 s)' requirements/ros-jazzy.txt \
   ipt_interfaces -- build_interfaces ipt_interfaces
-step ipt_ros 'Installing ipt_ros into .venv (editable)' \
-  setup.py setup.cfg package.xml ipt_ros/__init__.py -- install_package
+step ipt_ros "Installing ipt_ros into ${VENV#"$ROOT/"} (editable)" \
+  requirements/robot*.txt setup.py setup.cfg package.xml ipt_ros/__init__.py -- install_package

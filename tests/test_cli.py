@@ -148,15 +148,38 @@ def test_doctor_is_content_with_notes(monkeypatch, capsys):
 
 
 def test_doctor_makes_a_finding_of_a_check_that_breaks(monkeypatch):
-    def broken():
+    def broken(*arguments):
         raise OSError('no such bus')
 
-    for check in ('_machine', '_packages', '_gpu', '_drawing', '_habitat', '_ros', '_interfaces',
-                  '_dds_profile', '_shared_memory'):
+    for check in ('broken', '_machine', '_python', '_imports', '_gpu', '_drawing', '_habitat',
+                  '_ros', '_interfaces', '_dds_profile', '_shared_memory'):
         monkeypatch.setattr(doctor, check, broken)
     findings = doctor.examine(TINY)
-    assert [item.level for item in findings].count(FAIL) == 9
+    assert [item.level for item in findings].count(FAIL) == 9 + len(doctor.PARTS)
     assert all('no such bus' in item.text for item in findings if item.level == FAIL)
+
+
+@pytest.mark.parametrize('error', [
+    ImportError('it requires NumPy 2.0 or newer, found 1.26.4', name='pyarrow.lib'),
+    ModuleNotFoundError("No module named 'pyarrow'", name='pyarrow'),
+    ImportError('libGL.so.1: cannot open shared object file')])
+def test_a_command_that_lacks_a_package_says_so_and_names_the_doctor(error, monkeypatch, capsys):
+    def unimportable(module):
+        raise error
+
+    monkeypatch.setattr(cli.importlib, 'import_module', unimportable)
+    assert cli.main(['train', '--help']) == 1
+    said = capsys.readouterr().err
+    assert str(error) in said and 'ipt doctor' in said
+
+
+def test_a_mistake_of_our_own_in_an_import_keeps_its_traceback(monkeypatch):
+    def wrong(module):
+        raise ImportError('cannot import name', name='ipt_training.train')
+
+    monkeypatch.setattr(cli.importlib, 'import_module', wrong)
+    with pytest.raises(ImportError):
+        cli.main(['train', '--help'])
 
 
 def test_doctor_says_whether_habitat_is_there_and_is_content_without(monkeypatch):
@@ -169,21 +192,6 @@ def test_doctor_says_whether_habitat_is_there_and_is_content_without(monkeypatch
         monkeypatch.setattr(doctor.metadata, 'version', version)
         found = doctor._habitat()
         assert (found.level, found.text) == (OK, text)
-
-
-@pytest.mark.parametrize('name', ['open3d', 'open3d-cpu'])
-def test_doctor_takes_either_package_of_open3d(name, monkeypatch):
-    monkeypatch.setattr(doctor.metadata, 'version', lambda asked: (
-        missing_package(asked) if 'open3d' in asked and asked != name else '1.0'))
-    found = doctor._packages()
-    assert found.level == OK and f'{name} 1.0' in found.text
-
-
-def test_doctor_names_a_package_that_is_missing(monkeypatch):
-    monkeypatch.setattr(doctor.metadata, 'version', lambda name: (
-        missing_package(name) if 'open3d' in name else '1.0'))
-    found = doctor._packages()
-    assert found.level == FAIL and found.text.endswith('missing: open3d') and found.advice
 
 
 def missing_package(name):
@@ -257,7 +265,8 @@ def test_doctor_looks_at_the_numbers_of_an_adapter(tmp_path, write_adapter):
     assert found.level == FAIL and name in found.text
 
 
-def test_doctor_finds_the_base_of_an_adapter(tmp_path, write_adapter):
+def test_doctor_finds_the_base_of_an_adapter(tmp_path, write_adapter, monkeypatch):
+    monkeypatch.setattr(doctor, 'PARTS', ())
     base = shutil.copytree(TINY, tmp_path / 'tiny')
     adapter = write_adapter(base, tmp_path / 'adapter')
     found = doctor._checkpoint(adapter)

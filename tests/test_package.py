@@ -6,9 +6,11 @@ from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 import re
+import subprocess
 import sys
 from xml.etree import ElementTree
 
+from ipt_ros.imports import PARTS
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -182,16 +184,30 @@ def test_launch_files_and_parameters_are_installed(distribution):
                 assert path.relative_to(ROOT).as_posix() in installed
 
 
-def requirements():
-    """Return all pins of `make setup` as {normalised name: version}."""
+FOR_ROBOTS = ('robot', 'robot-training', 'robot-sim')
+
+
+def lines_of(name):
+    """Return the lines of a file of requirements that name packages."""
+    text = (ROOT / f'requirements/{name}.txt').read_text(encoding='utf-8')
+    return [line for line in text.splitlines() if line and line[0] not in '#-']
+
+
+def pins_of(*names):
+    """Return the pins of files of requirements as {normalised name: version}."""
     pins = {}
-    for path in set((ROOT / 'requirements').glob('*.txt')) - {ROOT / 'requirements/robot.txt'}:
-        for line in path.read_text(encoding='utf-8').splitlines():
-            if line and not line.startswith('#'):
-                name, separator, version = line.partition('==')
-                assert separator and re.fullmatch(r'[\w.]+', version), f'{path.name}: {line}'
-                assert pins.setdefault(normal(name), version) == version, f'{name}: two versions'
+    for file in names:
+        for line in lines_of(file):
+            name, separator, version = line.partition(';')[0].partition('==')
+            assert separator and re.fullmatch(r'[\w.]+', version), f'{file}.txt: {line}'
+            assert pins.setdefault(normal(name), version) == version, f'{name}: two versions'
     return pins
+
+
+def requirements():
+    """Return all pins of `make setup`."""
+    files = {path.stem for path in (ROOT / 'requirements').glob('*.txt')}
+    return pins_of(*files - {*FOR_ROBOTS, 'distribution'})
 
 
 def normal(name):
@@ -212,20 +228,76 @@ def owners_of_imports():
             yield name, [normal(owner) for owner in owners.get(name, [name])]
 
 
-# What rosdep installs, by the names under which it is imported.
-BY_ROSDEP = {'PIL': 'python3-pil', 'ament_index_python': 'ament_index_python',
-             'cv2': 'python3-opencv', 'scipy': 'python3-scipy', 'yaml': 'python3-yaml'}
+# What rosdep knows, by the names under which it is imported.
+BY_ROSDEP = {
+    'PIL': 'python3-pil', 'cv2': 'python3-opencv',
+    'huggingface_hub': 'python3-huggingface-hub-pip', 'mujoco': 'python3-mujoco-pip',
+    'numpy': 'python3-numpy', 'open3d': 'python3-open3d-pip', 'rosbags': 'python3-rosbags-pip',
+    'scipy': 'python3-scipy', 'torch': 'python3-pytorch-pip', 'tqdm': 'python3-tqdm',
+    'transformers': 'python3-transformers-pip', 'trimesh': 'python3-trimesh-pip',
+    'yaml': 'python3-yaml'}
+# Declared for another reason than an import of ours.
+NOT_IMPORTED = {
+    'python3-tensorboard-pip',  # torch.utils.tensorboard imports it
+    'rmw_fastrtps_cpp',  # config/fastdds.xml is for it
+    'ros2launch',  # the command that the documentation names
+}
 
 
-def test_a_robot_gets_every_import_from_its_file_or_from_rosdep():
-    """Beside a full ROS there is no other file to install from."""
-    lines = (ROOT / 'requirements/robot.txt').read_text(encoding='utf-8').splitlines()
-    pins = {normal(line.partition('==')[0]) for line in lines if not line.startswith('#')}
-    declared = (ROOT / 'package.xml').read_text(encoding='utf-8')
+def declared():
+    return {node.text for kind in ('depend', 'exec_depend') for node in manifest().iter(kind)}
+
+
+def test_a_robot_gets_every_import_from_its_files_or_from_the_distribution():
+    """Beside a full ROS there are no other files to install from."""
+    pins = pins_of(*FOR_ROBOTS)
+    by_apt = {name for name, key in BY_ROSDEP.items() if not key.endswith('-pip')}
     for name, owners in owners_of_imports():
-        by_rosdep = f'<exec_depend>{BY_ROSDEP.get(name)}</exec_depend>' in declared
-        assert by_rosdep or any(owner in pins for owner in owners), (
-            f'{name} is imported but neither in requirements/robot.txt nor installed by rosdep')
+        at_hand = name in by_apt | {'ament_index_python'} or any(owner in pins for owner in owners)
+        assert at_hand, (
+            f'{name} is imported but neither in requirements/robot*.txt nor of the distribution')
+
+
+def test_a_robot_gets_what_make_setup_gives_where_numpy_allows():
+    pins, ours = pins_of(*FOR_ROBOTS), requirements()
+    other = {name for name in pins if pins[name] != ours.get(name, pins[name])}
+    assert other == {'numpy', 'pyarrow'}, 'say in requirements/robot*.txt why, then here'
+
+
+def test_the_robot_files_say_one_numpy():
+    assert pins_of('robot')['numpy'] == pins_of('distribution')['numpy']
+
+
+def test_the_extras_are_the_files_for_robots(distribution):
+    extras = distribution['extras_require']
+    for extra, file in zip(('robot', 'training', 'sim'), FOR_ROBOTS, strict=True):
+        assert extras[extra] == lines_of(file)
+        assert extras[extra], f'requirements/{file}.txt names nothing'
+
+
+def test_the_doctor_tries_every_import():
+    tried = {re.match(r'\w+', name).group() for part in PARTS for name in part.modules}
+    ros = {name for name in third_party() if ROS_IMPORT.match(name)} | {'ament_index_python'}
+    assert third_party() - ros - FROM_CONDA == tried
+
+
+# What the node, the recorder and a question need not have: it may not exist for the machine.
+NOT_FOR_NODES = ('open3d', 'mujoco', 'pyarrow', 'trimesh', 'tensorboard', 'peft')
+
+
+@pytest.mark.parametrize('module', [
+    'ipt_ros.nodes.imagination_node', 'ipt_ros.nodes.rollout_recorder', 'ipt_ros.asking',
+    'ipt_ros.load_model', 'ipt_ros.doctor', 'ipt_ros.bags.command', 'ipt_ros.imagination.loading',
+    'ipt_ros.bagel.verify'])
+def test_nodes_start_without_what_only_training_and_simulator_need(module):
+    if 'nodes' in module or module in ('ipt_ros.asking', 'ipt_ros.load_model'):
+        pytest.importorskip('rclpy')
+    code = ('import sys\n'
+            f'sys.modules.update(dict.fromkeys({NOT_FOR_NODES}))  # None: cannot be imported\n'
+            f'import {module}\n')
+    done = subprocess.run(
+        [sys.executable, '-c', code], stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_every_import_is_pinned():
@@ -235,10 +307,11 @@ def test_every_import_is_pinned():
             f'{name} is imported but not pinned in requirements/')
 
 
-def test_every_ros_import_is_declared():
-    declared = {node.text for kind in ('depend', 'exec_depend') for node in manifest().iter(kind)}
-    used = {name for name in third_party() if ROS_IMPORT.fullmatch(name)}
-    assert used <= declared, f'package.xml lacks {sorted(used - declared)}'
+def test_everything_imported_is_declared_and_the_other_way_round():
+    used = {name for name in third_party() if ROS_IMPORT.fullmatch(name)} | NOT_IMPORTED
+    used |= {'ament_index_python'}
+    used |= {BY_ROSDEP[name] for name in third_party() if name in BY_ROSDEP}
+    assert used == declared()
 
 
 def test_sources_name_their_licence():
