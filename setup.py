@@ -68,6 +68,8 @@ setup(
     description='Imagined views and spatial answers for ROS 2 robots, by an IPT-BAGEL model.',
     license='Apache-2.0',
     entry_points={
+        # ament_copyright knows long headers only; this teaches it the short one of our files.
+        'ament_copyright.license': ['apache2_spdx = ipt_ros.ament_licence:APACHE'],
         'console_scripts': [
             'ipt = ipt_ros.cli:main',
             'imagination_node = ipt_ros.nodes.imagination_node:main',

@@ -52,7 +52,7 @@ class Backend(ABC):
 
     @property
     def cameras(self) -> tuple[CameraSpec, ...]:
-        """The cameras of the robot."""
+        """Return the cameras of the robot."""
         return self._cameras
 
     @property

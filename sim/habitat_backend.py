@@ -78,7 +78,7 @@ class HabitatSimulator(Backend):
     @property
     def scene_name(self) -> str:
         """
-        The name of the scene that the seed chose; several seeds may choose the same one.
+        Return the name of the scene that the seed chose; several seeds may choose the same one.
 
         A room of ours has the name that it is exported under, whatever its file is called now.
         Raises SimulatorError before the first reset.

@@ -55,7 +55,7 @@ class MujocoSimulator(Backend):
 
     @property
     def scene(self) -> Scene:
-        """The room as generated. Raises SimulatorError before the first reset."""
+        """Return the room as generated. Raises SimulatorError before the first reset."""
         if self._scene is None:
             raise SimulatorError('there is no scene yet: call reset(seed) first')
         return self._scene

@@ -80,7 +80,7 @@ class CameraSpec:
 
     @property
     def intrinsics(self) -> PinholeCamera:
-        """The pinhole camera of this specification."""
+        """Return the pinhole camera of this specification."""
         camera = PinholeCamera.from_hfov(self.width, self.height, self.hfov)
         du, dv = self.center_shift
         return replace(camera, cx=camera.cx + du, cy=camera.cy + dv) if du or dv else camera
@@ -167,7 +167,7 @@ class Simulator(Protocol):
 
     @property
     def cameras(self) -> Sequence[CameraSpec]:
-        """The cameras of the robot."""
+        """Return the cameras of the robot."""
         ...
 
     @property

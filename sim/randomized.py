@@ -65,12 +65,12 @@ class RandomizedSimulator:
 
     @property
     def randomization(self) -> Randomization:
-        """What varies here."""
+        """Return what varies here."""
         return self._what
 
     @property
     def cameras(self) -> Sequence[CameraSpec]:
-        """The cameras of the robot as they are in the present scene."""
+        """Return the cameras of the robot as they are in the present scene."""
         return tuple(self._as_built(camera) for camera in self._nominal.values())
 
     @property

@@ -26,6 +26,18 @@ def test_pep257():
     assert linter('ament_pep257').main(argv=FOLDERS) == 0
 
 
+def test_properties_are_described_in_the_imperative():
+    """As ament_pep257 asks; ruff lets properties off."""
+    pydocstyle = pytest.importorskip('pydocstyle')
+    files = [str(path) for folder in FOLDERS for path in Path(folder).rglob('*.py')]
+    assert len(files) > 100
+    assert [str(error) for error in pydocstyle.check(files, select=['D401'])] == []
+
+
+def test_copyright():
+    assert linter('ament_copyright').main(argv=FOLDERS) == 0
+
+
 def test_package_manifests_are_valid_xml():
     if not shutil.which('ament_xmllint'):
         pytest.skip('ament_xmllint comes with a ROS installation')

@@ -10,6 +10,7 @@ import subprocess
 import sys
 from xml.etree import ElementTree
 
+from ipt_ros.ament_licence import APACHE
 from ipt_ros.imports import PARTS
 import pytest
 
@@ -174,6 +175,14 @@ def test_commands_exist(distribution):
         tree = ast.parse((ROOT / (module.replace('.', '/') + '.py')).read_text(encoding='utf-8'))
         functions = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
         assert function in functions, target
+
+
+def test_ament_copyright_is_told_of_our_header(distribution):
+    """It finds the licence by this entry point; its own templates are whole paragraphs."""
+    assert distribution['entry_points']['ament_copyright.license'] == [
+        'apache2_spdx = ipt_ros.ament_licence:APACHE']
+    contributing = (ROOT / 'CONTRIBUTING.md').read_text(encoding='utf-8')
+    assert APACHE.contributing_files[0] in ' '.join(contributing.split())
 
 
 def test_launch_files_and_parameters_are_installed(distribution):

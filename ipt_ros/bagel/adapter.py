@@ -104,7 +104,7 @@ class Adapter:
 
     @property
     def path(self) -> Path:
-        """The file of the adapter's tensors."""
+        """Return the file of the adapter's tensors."""
         return self.folder / WEIGHTS
 
     def changes(self, expected: Shapes) -> dict[str, Change]:

@@ -62,7 +62,7 @@ class Cache:
 
     @property
     def data(self) -> Tensor:
-        """The buffer as it is now, slots beyond `length` included."""
+        """Return the buffer as it is now, slots beyond `length` included."""
         return self._buffer.data
 
     def fork(self) -> 'Cache':

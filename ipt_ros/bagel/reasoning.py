@@ -89,7 +89,7 @@ class Prompt:
 
     @property
     def batch(self) -> PromptBatch:
-        """The same contexts as a batch of one."""
+        """Return the same contexts as a batch of one."""
         return PromptBatch(self.context.batch, self.text_free.batch, self.image_free.batch,
                            self.image_size)
 

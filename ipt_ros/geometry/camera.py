@@ -64,7 +64,7 @@ class PinholeCamera:
 
     @property
     def matrix(self) -> np.ndarray:
-        """The 3x3 camera matrix K."""
+        """Return the 3x3 camera matrix K."""
         return np.array([[self.fx, 0.0, self.cx], [0.0, self.fy, self.cy], [0.0, 0.0, 1.0]])
 
     def project(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -55,7 +55,7 @@ class Floor:
 
     @property
     def tilt(self) -> float:
-        """The angle (rad) between its normal and the z axis."""
+        """Return the angle (rad) between its normal and the z axis."""
         return math.acos(min(1.0, self.normal[2]))
 
 

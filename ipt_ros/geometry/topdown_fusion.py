@@ -33,7 +33,7 @@ class TopDownMap:
 
     @property
     def known_share(self) -> float:
-        """The share of the map that was seen."""
+        """Return the share of the map that was seen."""
         return float(self.known.mean())
 
     def occupied(self, lowest: float = 0.1) -> np.ndarray:

@@ -203,7 +203,7 @@ class TransformTree:
 
     @property
     def frames(self) -> tuple[str, ...]:
-        """The names of all frames, sorted."""
+        """Return the names of all frames, sorted."""
         parents = {edge.parent for edge in self._edges.values()}
         return tuple(sorted(parents | set(self._edges)))
 

@@ -128,7 +128,7 @@ class Pose2D:
 
     @property
     def matrix(self) -> np.ndarray:
-        """The 4x4 transform world_from_body, at z = 0."""
+        """Return the 4x4 transform world_from_body, at z = 0."""
         return compose(rotation_from_yaw_pitch(self.yaw), (self.x, self.y, 0.0))
 
     @classmethod

@@ -109,7 +109,7 @@ class Imagination:
 
     @property
     def model(self):
-        """The loaded `ipt_ros.bagel.Bagel`, for what no request covers."""
+        """Return the loaded `ipt_ros.bagel.Bagel`, for what no request covers."""
         return self._model
 
     def with_options(self, options: Options) -> 'Imagination':

@@ -56,7 +56,7 @@ class MapWindow:
 
     @property
     def camera(self) -> OrthographicCamera:
-        """The camera of the cut-out picture."""
+        """Return the camera of the cut-out picture."""
         return OrthographicCamera(self.cells, self.cells, self.resolution)
 
     @property

@@ -198,13 +198,13 @@ class Replies:
 
     @property
     def inputs(self) -> list:
-        """What the model saw, marks included."""
+        """Return what the model saw, marks included."""
         return [from_rgb(image, evidence.header)
                 for image, evidence in zip(self._result.inputs, self.evidence)]
 
     @property
     def answer(self) -> Answer:
-        """The answer and what it rests on; question and task are empty where none was asked."""
+        """Return the answer and its grounds; question and task are empty where none was asked."""
         message = Answer(
             header=self._base, index=-1, confidence=math.nan, evidence=self.evidence,
             imagined_images=len(self._result.imagined), model_id=self._model_id,
@@ -222,12 +222,12 @@ class Replies:
 
     @property
     def imagined(self) -> list[ImaginedImage]:
-        """The pictures."""
+        """Return the pictures."""
         return [self._imagined(item) for item in self._result.imagined]
 
     @property
     def grid(self) -> OccupancyGrid:
-        """The occupancy grid; empty where none was asked."""
+        """Return the occupancy grid; empty where none was asked."""
         grid = self._result.grid
         return OccupancyGrid() if grid is None else grid_message(grid, self._base)
 

@@ -107,7 +107,7 @@ class Cameras:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of all cameras, in order."""
+        """Return the names of all cameras, in order."""
         return tuple(self._settings.names)
 
     def start(self) -> None:

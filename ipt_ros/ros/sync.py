@@ -74,7 +74,7 @@ class History:
 
     @property
     def newest(self) -> Stamped | None:
-        """The message with the highest stamp."""
+        """Return the message with the highest stamp."""
         return self._items[-1] if self._items else None
 
     def stamps(self) -> list[int]:
@@ -122,7 +122,7 @@ class FrameSynchronizer:
 
     @property
     def cameras(self) -> tuple[str, ...]:
-        """The names of all cameras, in order."""
+        """Return the names of all cameras, in order."""
         return tuple(self._histories)
 
     def add(self, camera: str, stamp: int, message: Any, arrived: int | None = None) -> None:

@@ -66,7 +66,7 @@ class Worker:
 
     @property
     def waiting(self) -> int:
-        """Number of jobs that wait."""
+        """Return the number of jobs that wait."""
         return len(self._waiting)
 
     @property

@@ -46,12 +46,12 @@ class Chain:
 
     @property
     def thought(self) -> str:
-        """The sentences as one text, as it stands inside of <think>."""
+        """Return the sentences as one text, as it stands inside of <think>."""
         return ' '.join(self.sentences)
 
     @property
     def target(self) -> str:
-        """The target of the text-CoT mode: the thought, then the answer, each in its tags."""
+        """Return the target of the text-CoT mode: thought, then answer, each in its tags."""
         return reasoned_text(self.thought, self.letter or self.conclusion)
 
 

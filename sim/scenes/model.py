@@ -60,7 +60,7 @@ class Item:
 
     @property
     def footprint(self) -> np.ndarray:
-        """The four corners (4, 2) of its bounding box on the floor, metres in the world."""
+        """Return the four corners (4, 2) of its bounding box on the floor, metres in the world."""
         low, high = self.bounds
         corners = np.array(
             [[low[0], low[1]], [high[0], low[1]], [high[0], high[1]], [low[0], high[1]]]

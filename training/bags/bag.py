@@ -50,7 +50,7 @@ class Bag:
 
     @property
     def topics(self) -> dict[str, str]:
-        """The type of each topic that has messages: 'package/msg/Name'."""
+        """Return the type of each topic that has messages: 'package/msg/Name'."""
         return {name: connections[0].msgtype for name, connections in self._connections.items()
                 if any(connection.msgcount for connection in connections)}
 

@@ -104,7 +104,7 @@ class Rollout:
 
     @property
     def name(self) -> str:
-        """The name of the recording: its folder's, or that of the folder around a mere 'bag'."""
+        """Return the name of the recording: its folder's, or of the one around a mere 'bag'."""
         folder = self.path.resolve()
         if not folder.is_dir():
             folder = folder.parent

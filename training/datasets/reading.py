@@ -33,12 +33,12 @@ class Shard:
 
     @property
     def task(self) -> str:
-        """The task, as far as it is known without reading."""
+        """Return the task, as far as it is known without reading."""
         return self.path.parent.name if self.layout is None else self.layout.name
 
     @property
     def split(self) -> str:
-        """The split, '' for none or not known."""
+        """Return the split, '' for none or not known."""
         return split_of_shard(self.path) if self.layout is None else ''
 
     def example(self, index: int) -> Example:

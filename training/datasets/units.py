@@ -31,7 +31,7 @@ class Unit:
 
     @property
     def name(self) -> str:
-        """The name that its files begin with."""
+        """Return the name that its files begin with."""
         return f'{self.stream}-{self.number:05}'
 
 

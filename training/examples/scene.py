@@ -68,7 +68,7 @@ class Scene:
 
     @cached_property
     def ways(self) -> ShortestPaths:
-        """The short ways through the scene."""
+        """Return the short ways through the scene."""
         return ShortestPaths(self._grid, self._origin, self._step)
 
     def sample_positions(

@@ -46,17 +46,17 @@ class Piece:
 
     @property
     def name(self) -> str:
-        """What to call it."""
+        """Return what to call it."""
         return f'{self.step} {self.folder.name}'
 
     @property
     def log(self) -> Path:
-        """The file with all that it says."""
+        """Return the file with all that it says."""
         return self.folder / f'{self.step}.log'
 
     @property
     def mark(self) -> Path:
-        """The file that says how far it is."""
+        """Return the file that says how far it is."""
         return self.folder / f'{self.step}.json'
 
     def finished(self) -> bool:

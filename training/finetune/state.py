@@ -44,7 +44,7 @@ class SavedState:
 
     @property
     def step(self) -> int:
-        """The step to go on with, 0 without a state. Raises FinetuneError for a damaged one."""
+        """Return the step to go on with, 0 without a state. Raises FinetuneError if damaged."""
         kept = self._kept()
         return _content(kept)['step'] if kept else 0
 

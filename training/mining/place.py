@@ -55,7 +55,7 @@ class Place:
 
     @cached_property
     def tracks(self) -> list[Track]:
-        """The tracks of all segments, in order."""
+        """Return the tracks of all segments, in order."""
         by_segment: dict[int, list[FrameRecord]] = {}
         for record in self.rollout.frames:
             by_segment.setdefault(record.segment, []).append(record)

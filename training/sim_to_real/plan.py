@@ -51,7 +51,7 @@ class Plan:
 
     @property
     def first(self) -> str:
-        """The mixture that the others are compared with."""
+        """Return the mixture that the others are compared with."""
         return next(iter(self.mixtures))
 
     def only(self, mixtures: tuple[str, ...]) -> 'Plan':
