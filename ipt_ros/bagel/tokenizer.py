@@ -68,7 +68,7 @@ class Tokenizer:
 
     @property
     def largest(self) -> int:
-        """The largest id of a token."""
+        """Return the largest id of a token."""
         return max(self._tokenizer.get_vocab().values())
 
     def encode(self, text: str) -> list[int]:

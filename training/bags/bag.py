@@ -56,7 +56,7 @@ class Bag:
 
     @property
     def silent(self) -> dict[str, str]:
-        """The type of each topic that has no messages."""
+        """Return the type of each topic that has no messages."""
         return {name: connections[0].msgtype for name, connections in self._connections.items()
                 if not any(connection.msgcount for connection in connections)}
 

@@ -30,7 +30,7 @@ class OdometryPoses:
 
     @property
     def edges(self) -> set[tuple[str, str]]:
-        """The (parent, child) of all messages."""
+        """Return the (parent, child) of all messages."""
         return {(parent.lstrip('/'), child.lstrip('/')) for _, (parent, child, *_) in self.rows}
 
 
