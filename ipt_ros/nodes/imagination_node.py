@@ -147,9 +147,9 @@ class ImaginationNode(SteadyLifecycleNode):
             self, Imagine, '~/imagine', self._on_imagine, callback_group=group,
             cancel_callback=self._on_cancel)
         self._diagnostics = Diagnostics(
-            self, self._parameter_table.read().hardware_id,
+            self, self.get_parameter('hardware_id').value,
             {'model': self._check_model, 'cameras': self._check_cameras})
-        if self._parameter_table.read().autostart:
+        if self.get_parameter('autostart').value:
             # Not in the node's time: a simulator may be waiting for us before it starts its clock.
             self._autostart = self.create_timer(
                 0.0, self._on_autostart, clock=Clock(clock_type=ClockType.STEADY_TIME))

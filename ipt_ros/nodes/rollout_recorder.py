@@ -85,7 +85,7 @@ class RolloutRecorder(Node):
         self.create_service(Trigger, '~/stop', self._on_stop)
         self._diagnostics = Diagnostics(self, 'ipt_ros', {'recording': self._check})
         self.create_timer(LOOK_PERIOD, self._look, clock=self._steady)
-        if self._parameter_table.read().autostart:
+        if self.get_parameter('autostart').value:
             try:
                 self.begin()
             except BagError as error:
