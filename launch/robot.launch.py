@@ -3,10 +3,11 @@
 The imagination node on a robot whose camera drivers already run.
 
     ros2 launch ipt_ros robot.launch.py checkpoint:=/path/to/IPT-BAGEL \
-        camera_topics:='front:=/zed_front/left left:=/zed_left/left'
+        camera_topics:='front:=zed:/zed_front/zed_node left:=realsense:/left/camera'
 """
 
 from ament_index_python.packages import get_package_share_directory
+from ipt_ros.camera_drivers import check_driver, DRIVERS, PLAIN
 from ipt_ros.ros.launching import dds_profile, given, log_level, params_file, switch
 from launch import LaunchDescription
 from launch.actions import (
@@ -24,8 +25,8 @@ from launch_ros.events.lifecycle import ChangeState
 from lifecycle_msgs.msg import Transition
 
 # What the imagination node subscribes to below the name of each camera.
-CAMERA_TOPICS = ('image_raw', 'image_raw/compressed', 'camera_info', 'depth/image_raw',
-                 'depth/image_raw/compressedDepth')
+CAMERA_TOPICS = (PLAIN.image, f'{PLAIN.image}/compressed', PLAIN.info, PLAIN.depth,
+                 f'{PLAIN.depth}/compressedDepth')
 
 
 def generate_launch_description():
@@ -45,9 +46,12 @@ def generate_launch_description():
                         'Empty: as in params_file.'),
         DeclareLaunchArgument(
             'camera_topics', default_value='',
-            description="Where the cameras publish, as 'name:=/topic ...' separated by spaces: "
-                        "'front:=/zed/left' reads /zed/left/image_raw and its camera_info. "
-                        'Cameras not named here publish as <namespace>/<camera>/image_raw.'),
+            description="Where the cameras publish, each 'name:=driver:/namespace' "
+                        f"of a driver ({', '.join(DRIVERS)}), or 'name:=/namespace' of image_raw, "
+                        'camera_info and depth/image_raw, separated by spaces. '
+                        "'front:=zed:/zed/zed_node' reads what the ZED wrapper publishes below "
+                        '/zed/zed_node. Cameras not named here publish as '
+                        '<namespace>/<camera>/image_raw.'),
         switch('use_sim_time', '',
                'Take the time from /clock (simulation, rosbag). Empty: as in params_file.'),
         switch('autostart', 'true',
@@ -60,6 +64,7 @@ def generate_launch_description():
 
 def imagination(context):
     """Describe the node, and the events that bring it up."""
+    remappings, parameters = cameras(LaunchConfiguration('camera_topics').perform(context))
     node = LifecycleNode(
         package='ipt_ros',
         executable='imagination_node',
@@ -67,9 +72,10 @@ def imagination(context):
         namespace=LaunchConfiguration('namespace'),
         parameters=[
             params_file(context),
+            *([parameters] if parameters else []),
             *given(context, checkpoint=str, use_sim_time=bool),
         ],
-        remappings=remappings(LaunchConfiguration('camera_topics').perform(context)),
+        remappings=remappings,
         ros_arguments=['--log-level', LaunchConfiguration('log_level')],
         output='screen',
     )
@@ -94,13 +100,27 @@ def change_state(node, transition, condition=None):
     return EmitEvent(event=event, condition=condition)
 
 
-def remappings(camera_topics):
-    """Turn 'front:=/zed/left ...' into the remappings of every topic of these cameras."""
-    pairs = []
+def cameras(camera_topics):
+    """
+    Turn 'front:=/zed/left left:=zed:/zed_left/zed_node ...' into remappings and parameters.
+
+    A camera without a driver is remapped: all topics below its name. Raises ValueError.
+    """
+    remappings, parameters = [], {}
     for rule in camera_topics.split():
-        camera, separator, topic = rule.partition(':=')
-        if not (camera and separator and topic):
+        camera, separator, place = rule.partition(':=')
+        driver, colon, namespace = place.rpartition(':')
+        if not (camera and separator and namespace) or (colon and not driver):
             raise ValueError(
-                f"camera_topics: expected 'name:=/topic' separated by spaces, got '{rule}'")
-        pairs += [(f'{camera}/{name}', f'{topic.rstrip("/")}/{name}') for name in CAMERA_TOPICS]
-    return pairs
+                "camera_topics: expected 'name:=/topic' or 'name:=driver:/namespace' separated by "
+                f"spaces, got '{rule}'")
+        namespace = namespace.rstrip('/')
+        if driver:
+            try:
+                check_driver(driver)
+            except ValueError as error:
+                raise ValueError(f"camera_topics: '{rule}': {error}") from error
+            parameters |= {f'{camera}.driver': driver, f'{camera}.namespace': namespace or '/'}
+        else:
+            remappings += [(f'{camera}/{name}', f'{namespace}/{name}') for name in CAMERA_TOPICS]
+    return remappings, parameters

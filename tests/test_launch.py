@@ -213,6 +213,24 @@ def test_camera_topics_become_remappings_of_every_topic_of_the_camera(launch_fil
     assert remappings['left/camera_info'] == '/cam/camera_info'
 
 
+def test_camera_topics_of_drivers_become_parameters_beside_remappings(launch_file):
+    node = of_kind(started(
+        launch_file('robot.launch.py'),
+        camera_topics='front:=zed:/zed_front/zed_node left:=realsense:/camera/left/ back:=/usb '
+                      'right:=oak:/'), 'LifecycleNode')[0]
+    assert node.options['parameters'] == [ROBOT_YAML, {
+        'front.driver': 'zed', 'front.namespace': '/zed_front/zed_node',
+        'left.driver': 'realsense', 'left.namespace': '/camera/left',
+        'right.driver': 'oak', 'right.namespace': '/'}]
+    assert {name.partition('/')[0] for name, _ in node.options['remappings']} == {'back'}
+
+
+@pytest.mark.parametrize('rule', ['front:=kinect:/k', 'front:=ZED:/zed', 'front:=/zed:/zed'])
+def test_a_driver_that_nobody_knows_is_refused_with_those_that_exist(launch_file, rule):
+    with pytest.raises(ValueError, match='camera_topics.*no driver.*zed, realsense, oak'):
+        started(launch_file('robot.launch.py'), camera_topics=rule)
+
+
 def test_record_launch_hands_its_arguments_to_the_recorder(launch_file):
     module = launch_file('record.launch.py')
     found = entities(module.generate_launch_description())
@@ -240,7 +258,8 @@ def test_what_no_argument_names_is_as_the_file_of_parameters_says(launch_file):
     assert list(robot.options['parameters'][1]) == ['checkpoint']
 
 
-@pytest.mark.parametrize('topics', ['front', 'front:=', ':=/zed', 'front=/zed'])
+@pytest.mark.parametrize('topics', [
+    'front', 'front:=', ':=/zed', 'front=/zed', 'front:=zed:', 'front:=:/zed', ':=zed:/zed'])
 def test_camera_topics_that_make_no_sense_are_refused(launch_file, topics):
     with pytest.raises(ValueError, match='expected .name:=/topic'):
         started(launch_file('robot.launch.py'), camera_topics=topics)

@@ -34,8 +34,9 @@ ARROWS = {
 }
 # Helpers without imports of their own rooms, for whoever stands beside or above them.
 HELPERS = {
-    'ipt_ros.paths', 'ipt_ros.progress', 'ipt_ros.pictures', 'ipt_ros.pixels', 'ipt_ros.machine',
-    'ipt_ros.outputs', 'ipt_ros.webpage', 'ipt_ros.yaml_files'}
+    'ipt_ros.camera_drivers', 'ipt_ros.paths', 'ipt_ros.progress', 'ipt_ros.pictures',
+    'ipt_ros.pixels', 'ipt_ros.machine', 'ipt_ros.outputs', 'ipt_ros.webpage',
+    'ipt_ros.yaml_files'}
 USES_HELPERS = {'ipt_ros.nodes', 'ipt_ros.ros', 'ipt_sim', 'ipt_training'}
 WITHOUT_ROS = set(ARROWS) - {'ipt_ros.nodes', 'ipt_ros.ros'}
 WITHOUT_TORCH = {

@@ -30,14 +30,14 @@ from ipt_ros.nodes.imagination_messages import (
     Replies,
     view_plan,
 )
-from ipt_ros.nodes.imagination_settings import Settings
+from ipt_ros.nodes.imagination_settings import CameraNames, Settings
 from ipt_ros.ros import qos
 from ipt_ros.ros.bond import Bond
 from ipt_ros.ros.cameras import CameraFrame, Cameras, CameraSettings, Observation
 from ipt_ros.ros.diagnostics import Diagnostics, ERROR, OK, status, WARN
 from ipt_ros.ros.images import from_rgb, ImageError
 from ipt_ros.ros.lifecycle import SteadyLifecycleNode
-from ipt_ros.ros.parameters import ParameterError, Parameters
+from ipt_ros.ros.parameters import ParameterError, ParameterGroups, Parameters
 from ipt_ros.ros.running import run_node
 from ipt_ros.ros.sync import (
     CameraSilentError,
@@ -116,8 +116,9 @@ class ImaginationNode(SteadyLifecycleNode):
     def __init__(self, **options):
         """Declare parameters and open the doors; `options` go to rclpy's node."""
         super().__init__('imagination', **options)
-        self._parameter_table = Parameters(
-            self, Settings, 'clean the node up, set it, and configure the node')
+        again = 'clean the node up, set it, and configure the node'
+        self._parameter_table = Parameters(self, Settings, again)
+        self._camera_names = ParameterGroups(self, CameraNames, again)
         self._settings: Settings | None = None
         self._imagination: Imagination | None = None
         self._cameras: Cameras | None = None
@@ -161,7 +162,7 @@ class ImaginationNode(SteadyLifecycleNode):
         try:
             self._settings = settings = self._parameter_table.use(self._on_settings)
             self._diagnostics.hardware_id = settings.hardware_id
-            camera_settings = settings.camera_settings()
+            camera_settings = settings.camera_settings(self._camera_names.use)
             self._imagination = self._load(settings)
             self._open(settings, camera_settings)
         except Exception as error:
@@ -307,6 +308,7 @@ class ImaginationNode(SteadyLifecycleNode):
         self._worker = self._cameras = self._top_down = self._bond = self._imagination = None
         self._loader = None
         self._parameter_table.release()
+        self._camera_names.release()
         _free_memory()
 
     def close(self) -> None:
@@ -584,17 +586,7 @@ class ImaginationNode(SteadyLifecycleNode):
     def _check_cameras(self) -> DiagnosticStatus:
         if not self._active:
             return status(OK, 'not listening')
-        ages = self._cameras.ages()
-        limit = self._settings.max_age
-        wrong = self._cameras.clock_faults()
-        silent = [name for name, age in ages.items()
-                  if name not in wrong and (age is None or age > limit)]
-        values = {f'{name}: age (s)': 'never' if age is None else f'{age:.3f}'
-                  for name, age in ages.items()}
-        values |= {f'{name}: frames': count for name, count in self._cameras.received.items()}
-        problems = list(wrong.values())
-        if silent:
-            problems.append(f"no fresh frames of {', '.join(silent)}")
+        problems, values = self._cameras.health()
         if problems:
             return status(WARN, '; '.join(problems), values)
         blind = self._cameras.without_depth

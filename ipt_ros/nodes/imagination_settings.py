@@ -1,16 +1,51 @@
 # SPDX-License-Identifier: Apache-2.0
 """The parameters of the imagination node."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from ipt_ros.camera_drivers import DRIVERS, DriverTopics, PLAIN
 from ipt_ros.imagination import MODES, Options
 from ipt_ros.ros import qos
 from ipt_ros.ros.cameras import CameraSettings, PICTURES
 from ipt_ros.ros.parameters import parameter, ParameterError
 from rclpy.exceptions import InvalidTopicNameException
+from rclpy.validate_full_topic_name import validate_full_topic_name
 from rclpy.validate_topic_name import validate_topic_name
 
 _AUTO = ('', *MODES[1:])
+
+
+@dataclass(frozen=True)
+class CameraNames:
+    """The parameters of one camera, 'front.driver' ...: where it publishes."""
+
+    driver: str = parameter(
+        '', "Driver whose names its topics have; '': image_raw, camera_info, depth/image_raw.",
+        choices=('', *DRIVERS))
+    namespace: str = parameter(
+        '', "Namespace of the driver's node; '': the camera's name, below this node's namespace.")
+    image: str = parameter('', "Topic of the pictures, in the namespace; '': the driver's.")
+    camera_info: str = parameter('', "Topic of the calibration, likewise; '': the driver's.")
+    depth: str = parameter('', "Topic of the depth images, likewise; '': the driver's.")
+
+    def topics(self, camera: str) -> DriverTopics | None:
+        """Return where a camera publishes, None where nothing is said; raise ParameterError."""
+        if self == CameraNames():
+            return None
+        known = DRIVERS.get(self.driver, PLAIN)
+        topics = DriverTopics(
+            self.image or known.image, self.camera_info or known.info, self.depth or known.depth,
+        ).within(self.namespace or camera)
+        for parameter_name, topic in (
+                ('image', topics.image), ('camera_info', topics.info), ('depth', topics.depth)):
+            try:
+                validate_full_topic_name(topic if topic.startswith('/') else f'/{topic}')
+            except InvalidTopicNameException as error:
+                raise ParameterError(
+                    f"'{camera}.namespace' and '{camera}.{parameter_name}' make '{topic}', which "
+                    f'is no name of a topic: {error}') from error
+        return topics
 
 
 @dataclass(frozen=True)
@@ -26,7 +61,8 @@ class Settings:
         'auto', 'Type of the weights in memory.', choices=('auto', 'float32', 'bfloat16'))
     threads: int = parameter(0, 'CPU threads of the model; 0: all.', low=0, high=256)
     cameras: tuple = parameter(
-        ('front', 'left', 'back', 'right'), 'Names of the cameras; topics begin with them.')
+        ('front', 'left', 'back', 'right'),
+        'Names of the cameras; topics begin with them where no parameter says otherwise.')
     image_transport: str = parameter(
         'raw', 'Topic of the images: image_raw or image_raw/compressed.',
         choices=('raw', 'compressed'))
@@ -99,8 +135,14 @@ class Settings:
         """Return what the frames of imagined cameras begin with, for a node's namespace."""
         return self.imagined_frame_prefix or f"{namespace.rstrip('/')}/imagined_".lstrip('/')
 
-    def camera_settings(self) -> CameraSettings:
-        """Return what the cameras need; raise ParameterError for names that are no use."""
+    def camera_settings(
+        self, of_cameras: Callable[[Iterable[str]], Mapping[str, CameraNames]] = lambda names: {},
+    ) -> CameraSettings:
+        """
+        Return what the cameras need; raise ParameterError for names that are no use.
+
+        of_cameras: returns the parameters of each camera of these names.
+        """
         if not self.cameras or len(set(self.cameras)) != len(self.cameras) or not all(
                 self.cameras):
             raise ParameterError(
@@ -111,10 +153,12 @@ class Settings:
             except InvalidTopicNameException as error:
                 raise ParameterError(
                     f"'cameras': '{name}' is no beginning of a topic name: {error}. Use letters, "
-                    "digits, '_' and '/', and remap '<name>/image_raw' to what the driver "
-                    'publishes') from error
+                    "digits, '_' and '/', and say with '<name>.driver' and '<name>.namespace' "
+                    'where it publishes') from error
+        topics = {name: own.topics(name) for name, own in of_cameras(self.cameras).items()}
         return CameraSettings(
-            names=self.cameras, transport=self.image_transport, pictures=self.pictures,
+            names=self.cameras, topics={name: own for name, own in topics.items() if own},
+            transport=self.image_transport, pictures=self.pictures,
             reliability=self.reliability, depth=self.use_depth, slop=self.slop,
             max_age=self.max_age, base_frame=self.base_frame, fixed_frame=self.fixed_frame)
 

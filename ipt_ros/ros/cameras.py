@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The robot's cameras: subscriptions, and the frames of one moment on demand."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+import math
+import time
+from typing import Any
 
+from ipt_ros.camera_drivers import DriverTopics, PLAIN
 from ipt_ros.geometry import (
     is_upside_down,
     optical_problem,
@@ -13,7 +17,9 @@ from ipt_ros.geometry import (
 from ipt_ros.geometry.calibration import Calibration, is_rectified, read_calibration
 from ipt_ros.geometry.distortion import LensError, Rectifier
 from ipt_ros.geometry.registration import check_frames, registered, RegistrationError
+from ipt_ros.paths import DDS_PROFILE, MissingFileError, shared
 from ipt_ros.ros import qos
+from ipt_ros.ros.flow import Flow, identities, LOSSY
 from ipt_ros.ros.images import any_to_depth, any_to_rgb, ImageError
 from ipt_ros.ros.sync import FrameSynchronizer, History, reset_after, Stamped
 from ipt_ros.ros.transforms import nanoseconds, TransformBuffer, TransformError
@@ -24,6 +30,7 @@ from std_msgs.msg import Header
 
 # Undecoded frames a topic: enough to find matching ones, few enough for several large cameras.
 _KEPT = 10
+_LOOK = 1.0  # s from look to look at who publishes
 PICTURES = ('auto', 'raw', 'rectified')
 
 
@@ -32,8 +39,9 @@ class CameraSettings:
     """
     Which cameras to listen to, and when their frames count.
 
-    transport: 'raw' or 'compressed'. pictures: one of PICTURES; 'auto' goes by the name of the
-    topic that a camera was remapped to, else by its camera_info. slop, max_age: seconds. depth:
+    topics: where those cameras publish that were told; the names of others begin with that of the
+    camera. transport: 'raw' or 'compressed'. pictures: one of PICTURES; 'auto' goes by the name of
+    the topic where it was told, or remapped, else by camera_info. slop, max_age: seconds. depth:
     whether to listen to depth images. base_frame lies on the floor; fixed_frame does not move with
     the robot.
     """
@@ -47,6 +55,7 @@ class CameraSettings:
     max_age: float = 1.0
     base_frame: str = 'base_link'
     fixed_frame: str = 'odom'
+    topics: Mapping[str, DriverTopics] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -101,7 +110,13 @@ class Cameras:
                        for name in settings.names}
         self._info: dict[str, CameraInfo] = {}
         self._lenses: dict[str, tuple[Calibration, bool, Rectifier]] = {}  # the latest of each
-        self._received = dict.fromkeys(settings.names, 0)
+        self._topics = {name: settings.topics.get(name) or PLAIN.within(name)
+                        for name in settings.names}
+        # By full names of topics, those of one camera together; none for camera_info.
+        self._flows: dict[str, dict[str, Flow]] = {name: {} for name in settings.names}
+        self._looked: dict[tuple[str, str], float] = {}
+        self._mismatches: dict[str, str] = {}
+        self._overrides = qos.Overrides(node)
         self._warned: set[str] = set()
         self._subscriptions = []
 
@@ -111,22 +126,29 @@ class Cameras:
         return tuple(self._settings.names)
 
     def start(self) -> None:
-        """Subscribe."""
+        """Subscribe. Raises rclpy's ParameterException for QoS overrides that are no use."""
         colour = CompressedImage if self._settings.transport == 'compressed' else Image
         for name in self.names:
             self._subscribe(colour, self._colour_topic(name), name, self._on_colour)
-            self._subscribe(CameraInfo, f'{name}/camera_info', name, self._on_info)
+            self._subscribe(CameraInfo, self._topics[name].info, name, self._on_info)
             if self._settings.depth:
-                self._subscribe(Image, f'{name}/depth/image_raw', name, self._on_depth)
+                depth = self._topics[name].depth
+                self._subscribe(Image, depth, name, self._on_depth)
                 if colour is CompressedImage:
-                    self._subscribe(CompressedImage, f'{name}/depth/image_raw/compressedDepth',
-                                    name, self._on_depth)
+                    self._subscribe(CompressedImage, f'{depth}/compressedDepth', name,
+                                    self._on_depth)
 
     def stop(self) -> None:
         """Unsubscribe and forget all frames."""
         for subscription in self._subscriptions:
             self._node.destroy_subscription(subscription)
         self._subscriptions.clear()
+        self._overrides.withdraw()
+        for flows in self._flows.values():
+            for flow in flows.values():
+                flow.interrupt()
+        self._looked.clear()
+        self._mismatches.clear()
         self.forget()
 
     def forget(self) -> None:
@@ -147,10 +169,33 @@ class Cameras:
         """Return what is wrong with the stamps of cameras whose frames come, but are of no use."""
         return self._colour.clock_faults(self._node.get_clock().now().nanoseconds)
 
-    @property
-    def received(self) -> dict[str, int]:
-        """How many colour frames each camera has delivered since the node was configured."""
-        return dict(self._received)
+    def health(self) -> tuple[list[str], dict[str, Any]]:
+        """Return what is wrong with the cameras, and numbers of each, for diagnostics."""
+        now = time.monotonic()
+        ages, wrong = self.ages(), self.clock_faults()
+        silent = [name for name, age in ages.items()
+                  if name not in wrong and (age is None or age > self._settings.max_age)]
+        problems = list(wrong.values())
+        if silent:
+            problems.append(f"no fresh frames of {', '.join(silent)}")
+        problems += self._known(self.names, silent)
+        problems += [text for text in self._mismatches.values()
+                     if not any(text in problem for problem in problems)]
+        values: dict[str, Any] = {}
+        for name, age in ages.items():
+            topic = self._full(self._colour_topic(name))
+            flow = self._flow(name, topic)
+            values |= {
+                f'{name}: topic': topic,
+                f'{name}: age (s)': 'never' if age is None else f'{age:.3f}',
+                f'{name}: frames': flow.frames, f'{name}: lost': flow.lost,
+                f'{name}: rate (Hz)': f'{flow.rate(now):.1f}',
+                f'{name}: rate of the camera (Hz)': f'{flow.own_rate(now):.1f}'}
+            depth = [flow for other, flow in self._flows[name].items() if other != topic]
+            if depth:
+                values |= {f'{name}: depth frames': sum(flow.frames for flow in depth),
+                           f'{name}: depth lost': sum(flow.lost for flow in depth)}
+        return problems, values
 
     @property
     def without_depth(self) -> list[str]:
@@ -165,7 +210,7 @@ class Cameras:
         Raises SyncError (its subclasses say why) and ImageError.
         """
         now = self._node.get_clock().now().nanoseconds
-        picked = self._colour.pick(names or self.names, now)
+        picked = self._colour.pick(names or self.names, now, self._tell)
         stamp = max(item.stamp for item in picked.values())
         return Observation(
             stamp, tuple(self._frame(name, item, stamp) for name, item in picked.items()))
@@ -182,11 +227,64 @@ class Cameras:
         return self._transforms.lookup(base, frame, base_stamp)
 
     def _subscribe(self, kind: type, topic: str, name: str,
-                   callback: Callable[[str, object], None]) -> None:
+                   callback: Callable[[str, str, Any, Mapping[str, Any]], None]) -> None:
+        full = self._full(topic)
+
+        def report(text: str) -> None:
+            self._mismatches[full] = text
+            self._node.get_logger().warning(text)
+
+        def receive(message: Any, info: Mapping[str, Any]) -> None:
+            self._mismatches.pop(full, None)  # of a publisher that has gone, or beside this one
+            callback(name, full, message, info)
+
+        profile = self._overrides.apply(full, qos.sensor_input(self._settings.reliability))
         self._subscriptions.append(self._node.create_subscription(
-            kind, topic, lambda message: callback(name, message),
-            qos.sensor_input(self._settings.reliability),
-            event_callbacks=qos.on_incompatible(self._node.get_logger().warning, topic)))
+            kind, topic, receive, profile, event_callbacks=qos.on_incompatible(report, full)))
+
+    def _full(self, topic: str) -> str:
+        """Return the name in the graph, after remapping, where people look for it."""
+        return self._node.resolve_topic_name(topic)
+
+    def _flow(self, name: str, topic: str) -> Flow:
+        return self._flows[name].setdefault(topic, Flow())
+
+    def _count(self, name: str, topic: str, stamp: int, info: Mapping[str, Any]) -> None:
+        """Take note of a frame, and now and then of who publishes."""
+        now, flow = time.monotonic(), self._flow(name, topic)
+        if now - self._looked.get((name, topic), -math.inf) >= _LOOK:
+            self._looked[name, topic] = now
+            flow.publishers_are(identities(self._node.get_publishers_info_by_topic(topic)))
+        flow.add(now, stamp, info.get('publication_sequence_number'))
+
+    def _known(self, names: Iterable[str], silent: Collection[str]) -> list[str]:
+        """Return sentences on where silent cameras are listened to, and on frames that are lost."""
+        now = time.monotonic()
+        losses = [f"{share:.0%} of the frames on '{topic}' are lost on the way"
+                  for name in names for topic, flow in self._flows[name].items()
+                  if (share := flow.share_lost(now)) > LOSSY]
+        places, mute = [], False
+        for name in silent:
+            topic = self._full(self._colour_topic(name))
+            count = len(self._node.get_publishers_info_by_topic(topic))
+            place = f"camera '{name}' is listened to on '{topic}', which " + (
+                f"has {count} publisher{'s' * (count > 1)}" if count else 'nobody publishes')
+            if count and topic in self._mismatches:
+                place += f': {self._mismatches[topic]}'
+            elif count and not self._flow(name, topic).frames:
+                place, mute = f'{place}: it sends nothing, or all frames are lost on the way', True
+            places.append(place)
+        return [*places, *losses, *([_remedy()] if losses or mute else [])]
+
+    def _tell(self, names: Sequence[str], silent: bool) -> str:
+        """Return what a refusal says of cameras that are silent, or late, beside their ages."""
+        return '; '.join(self._known(names, names if silent else ()))
+
+    def _nothing_on(self, topic: str) -> str:
+        """Say that nothing came on a topic and, where it is known, why."""
+        full = self._full(topic)
+        return f"nothing came on '{full}'" + (
+            f' ({self._mismatches[full]})' if full in self._mismatches else '')
 
     def _stamp(self, name: str, message: Image | CompressedImage) -> int:
         """Return a message's stamp; one without gets the time of its arrival."""
@@ -197,17 +295,21 @@ class Cameras:
         message.header.stamp = self._node.get_clock().now().to_msg()
         return nanoseconds(message.header.stamp)
 
-    def _on_colour(self, name: str, message: Image | CompressedImage) -> None:
-        self._received[name] += 1
-        self._colour.add(name, self._stamp(name, message), message,
-                         self._node.get_clock().now().nanoseconds)
+    def _on_colour(self, name: str, topic: str, message: Image | CompressedImage,
+                   info: Mapping[str, Any]) -> None:
+        stamp = self._stamp(name, message)
+        self._count(name, topic, stamp, info)
+        self._colour.add(name, stamp, message, self._node.get_clock().now().nanoseconds)
 
-    def _on_depth(self, name: str, message: Image | CompressedImage) -> None:
+    def _on_depth(self, name: str, topic: str, message: Image | CompressedImage,
+                  info: Mapping[str, Any]) -> None:
+        stamp = self._stamp(name, message)
+        self._count(name, topic, stamp, info)
         self._depth[name][type(message)].add(
-            self._stamp(name, message), message,
-            reset_after(round(1e9 * self._settings.max_age)))
+            stamp, message, reset_after(round(1e9 * self._settings.max_age)))
 
-    def _on_info(self, name: str, message: CameraInfo) -> None:
+    def _on_info(self, name: str, topic: str, message: CameraInfo,
+                 info: Mapping[str, Any]) -> None:
         self._info[name] = message
 
     def _warn_once(self, text: str, key: str = '') -> None:
@@ -256,7 +358,7 @@ class Cameras:
         """Return what makes a camera's pictures those of a pinhole camera. Raises LensError."""
         info = self._info.get(name)
         if info is None:
-            raise LensError(f"nothing came on '{name}/camera_info'")
+            raise LensError(self._nothing_on(self._topics[name].info))
         calibration = read_calibration(info)
         rectified = self._is_rectified(name, calibration)
         known = self._lenses.get(name)
@@ -270,8 +372,9 @@ class Cameras:
         if self._settings.pictures != 'auto':
             return self._settings.pictures == 'rectified'
         topic = self._colour_topic(name)
-        driver = self._node.resolve_topic_name(topic)
-        if driver != self._node.resolve_topic_name(topic, only_expand=True):
+        driver = self._full(topic)
+        named = self._topics[name].image != PLAIN.within(name).image  # by a parameter
+        if named or driver != self._node.resolve_topic_name(topic, only_expand=True):
             return is_rectified(driver)
         # Under this node's own name there may be anything.
         if calibration.looks_rectified:
@@ -290,8 +393,8 @@ class Cameras:
         near = [history.nearest(picture.stamp, slop) for history in self._depth[name].values()]
         item = next(filter(None, near), None)
         if name in self.without_depth:
-            problem = (f"nothing came on '{name}/depth/image_raw'; if there is none, set the "
-                       "parameter 'use_depth' to false")
+            problem = (self._nothing_on(self._topics[name].depth)
+                       + "; if there is none, set the parameter 'use_depth' to false")
         elif item is None:
             return None, 'no depth image came near the time of the picture'
         else:
@@ -305,4 +408,14 @@ class Cameras:
 
     def _colour_topic(self, name: str) -> str:
         ending = '/compressed' if self._settings.transport == 'compressed' else ''
-        return f'{name}/image_raw{ending}'
+        return self._topics[name].image + ending
+
+
+def _remedy() -> str:
+    """Return what to do where frames are lost."""
+    try:
+        profile = str(shared(DDS_PROFILE))
+    except MissingFileError:
+        profile = f'<where this package is>/{DDS_PROFILE}'
+    return (f'start the camera drivers with FASTRTPS_DEFAULT_PROFILES_FILE={profile}, as this '
+            'node; over a network send compressed images; on a busy machine send fewer')

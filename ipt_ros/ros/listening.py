@@ -7,7 +7,8 @@ from typing import Any
 
 from ipt_ros.bags import BagTopic
 from ipt_ros.ros.definitions import definition, message_class, UnknownTypeError
-from ipt_ros.ros.topics import GapCounter, hears, matching_qos, recorded_qos, TopicChoice
+from ipt_ros.ros.flow import GapCounter, identities
+from ipt_ros.ros.topics import hears, matching_qos, recorded_qos, TopicChoice
 from rclpy.event_handler import SubscriptionEventCallbacks
 from rclpy.node import Node
 from rclpy.qos import QoSProfile
@@ -99,14 +100,14 @@ class Listener:
             qos=tuple(recorded_qos(item.qos_profile) for item in publishers)))
         qos = matching_qos(publishers, self._depth)
         ear = _Ear(number, kind, qos, None)
-        ear.gaps.publishers_are(_identities(publishers))
+        ear.gaps.publishers_are(identities(publishers))
         ear.subscription = self._subscribe(topic, message_type, ear)
         self._ears[topic] = ear
         self._node.get_logger().debug(f"recording '{topic}' ({kind})")
 
     def _follow(self, topic: str, publishers: list[TopicEndpointInfo]) -> None:
         ear = self._ears[topic]
-        ear.gaps.publishers_are(_identities(publishers))
+        ear.gaps.publishers_are(identities(publishers))
         if not hears(ear.qos, publishers):
             # A publisher with a weaker profile has joined; the present subscription is deaf to it.
             self._node.destroy_subscription(ear.subscription)
@@ -123,7 +124,3 @@ class Listener:
             # Publishers of another profile are followed by `look`; nobody needs a warning.
             event_callbacks=SubscriptionEventCallbacks(
                 incompatible_qos=lambda event: None, use_default_callbacks=False))
-
-
-def _identities(publishers: list[TopicEndpointInfo]) -> list[tuple[int, ...]]:
-    return [tuple(item.endpoint_gid) for item in publishers]

@@ -21,6 +21,7 @@ from rcl_interfaces.msg import (
     ParameterDescriptor,
     SetParametersResult,
 )
+from rclpy.exceptions import ParameterException
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 
@@ -62,9 +63,9 @@ def _name(field: dataclasses.Field) -> str:
     return field.metadata['name'] or field.name
 
 
-def _descriptor(field: dataclasses.Field) -> ParameterDescriptor:
+def _descriptor(name: str, field: dataclasses.Field) -> ParameterDescriptor:
     meta = field.metadata
-    descriptor = ParameterDescriptor(name=_name(field), description=meta['description'])
+    descriptor = ParameterDescriptor(name=name, description=meta['description'])
     if meta['low'] is not None:
         if isinstance(field.default, int):
             descriptor.integer_range = [
@@ -84,28 +85,46 @@ def _listed(choices: Iterable[str]) -> str:
 class Parameters(Generic[T]):
     """The parameters of one node: declared from a table, checked, and in use or not."""
 
-    def __init__(self, node: Node, table: type[T], remedy: str):
+    def __init__(self, node: Node, table: type[T], remedy: str, prefix: str = '',
+                 defaults: T | None = None):
         """
         Declare every field of the table on the node.
 
         remedy: what makes the node read its parameters again, for the refusal of a value that is
-        set while the others are in use. Raises rclpy's ParameterException for values at the start
-        that are outside of their range or choices.
+        set while the others are in use. prefix: what their names begin with. defaults: where they
+        are not the table's own. Raises rclpy's ParameterException for values at the start that are
+        outside of their range or choices; nothing is declared then.
         """
         self._node = node
         self._table = table
         self._remedy = remedy
-        self._fields = {_name(field): field for field in dataclasses.fields(table)}
+        self._fields = {prefix + _name(field): field for field in dataclasses.fields(table)}
         self._declared = False
         self._used: T | None = None
         self._on_change: Callable[[T], None] | None = None
         # First the check, so that values given at the start are refused as well.
         node.add_on_set_parameters_callback(self._check)
-        for name, field in self._fields.items():
-            default = list(field.default) if isinstance(field.default, tuple) else field.default
-            node.declare_parameter(name, default, _descriptor(field))
+        try:
+            for name, field in self._fields.items():
+                default = field.default if defaults is None else getattr(defaults, field.name)
+                node.declare_parameter(
+                    name, list(default) if isinstance(default, tuple) else default,
+                    _descriptor(name, field))
+        except Exception:
+            self._undeclare()
+            raise
         self._declared = True
         node.add_post_set_parameters_callback(self._after_set)
+
+    def withdraw(self) -> None:
+        """Undeclare all of them, for values that are of use for a while only."""
+        self._node.remove_post_set_parameters_callback(self._after_set)
+        self._undeclare()
+
+    def _undeclare(self) -> None:
+        self._node.remove_on_set_parameters_callback(self._check)
+        for name in filter(self._node.has_parameter, self._fields):
+            self._node.undeclare_parameter(name)
 
     def read(self) -> T:
         """Return the table filled with the present values; lists become tuples."""
@@ -172,6 +191,44 @@ class Parameters(Generic[T]):
             return
         self._used = self.read()
         self._on_change(self._used)
+
+
+class ParameterGroups(Generic[T]):
+    """
+    One table for each of some names, as in 'front.driver' and 'left.driver'.
+
+    The names are parameters themselves, so what belongs to them is declared when they are in use.
+    """
+
+    def __init__(self, node: Node, table: type[T], remedy: str):
+        """Declare nothing yet; see `Parameters`."""
+        self._node = node
+        self._table = table
+        self._remedy = remedy
+        self._groups: dict[str, Parameters[T]] = {}
+
+    def use(self, names: Iterable[str]) -> dict[str, T]:
+        """
+        Return the table of each name; from now on, their values cannot be set any more.
+
+        Those of names that are no longer among them are gone. Raises ParameterError.
+        """
+        names = tuple(names)
+        for name in set(self._groups) - set(names):
+            self._groups.pop(name).withdraw()
+        for name in names:
+            if name not in self._groups:
+                try:
+                    self._groups[name] = Parameters(
+                        self._node, self._table, self._remedy, prefix=f'{name}.')
+                except ParameterException as error:
+                    raise ParameterError(str(error)) from error
+        return {name: self._groups[name].use() for name in names}
+
+    def release(self) -> None:
+        """Let all values be set again, until they are next in use."""
+        for group in self._groups.values():
+            group.release()
 
 
 def _value(field: dataclasses.Field, value: Any) -> Any:

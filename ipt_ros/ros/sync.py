@@ -6,7 +6,7 @@ No ROS in here: stamps are integers (ns), messages are anything.
 """
 
 from bisect import bisect_right, insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +14,13 @@ _HOUR = 3_600_000_000_000  # ns
 _DAY = 24 * _HOUR
 _YEAR = 365.25 * _DAY
 _LONG_AGO = 20 * _YEAR  # stamps before 1990 count from a boot or from the start of a simulation
+
+# Returns what else is known of cameras (topics, losses) that are late, or silent; '': nothing.
+Tell = Callable[[Iterable[str], bool], str]
+
+
+def _nothing(cameras: Iterable[str], silent: bool) -> str:
+    return ''
 
 
 class SyncError(Exception):
@@ -165,10 +172,11 @@ class FrameSynchronizer:
                 offsets[name] = offset
         return offsets
 
-    def pick(self, cameras: Iterable[str], now: int) -> dict[str, Stamped]:
+    def pick(self, cameras: Iterable[str], now: int, tell: Tell = _nothing) -> dict[str, Stamped]:
         """
         Return the newest set of frames of these cameras, in their order.
 
+        tell(cameras, silent): what a refusal is to say of these, beside their names and ages.
         Raises UnknownCameraError, NoFrameError, StaleFrameError, CameraSilentError or
         NotSynchronisedError.
         """
@@ -177,7 +185,7 @@ class FrameSynchronizer:
         if unknown:
             raise UnknownCameraError(
                 f'unknown camera {_names(unknown)}; configured: {_names(self.cameras)}')
-        self._check_alive(cameras, now)
+        self._check_alive(cameras, now, tell)
 
         # In any valid set, the newest frame at or before the set's last stamp serves as well.
         oldest_allowed = now - self._max_age
@@ -192,16 +200,16 @@ class FrameSynchronizer:
         raise NotSynchronisedError(
             f'no frames of {_names(cameras)} lie within {self._slop / 1e9:.3f} s; their newest '
             f'are {(max(spread.values()) - min(spread.values())) / 1e9:.3f} s apart. Synchronise '
-            "the cameras or raise the parameter 'slop'.")
+            "the cameras or raise the parameter 'slop'" + _told(cameras, False, tell))
 
-    def _check_alive(self, cameras: list[str], now: int) -> None:
+    def _check_alive(self, cameras: list[str], now: int, tell: Tell) -> None:
         """Raise where a needed camera has no frame that is fresh."""
         ages = {name: now - history.newest.stamp
                 for name, history in self._histories.items() if history.newest}
         if not ages:
             raise NoFrameError(
                 'no camera has delivered a frame yet; check that the drivers run and that their '
-                'topics and QoS match (ros2 topic info -v)')
+                'topics and QoS match (ros2 topic info -v)' + _told(cameras, True, tell))
         offsets = self._offsets(now)
         wrong = {name: offset for name, offset in offsets.items() if name in cameras}
         if wrong:
@@ -215,12 +223,12 @@ class FrameSynchronizer:
             raise CameraSilentError(
                 f'camera {_names(lacking)} is silent ({_ages(lacking, ages)}) while '
                 f'{_names(delivering)} deliver; check its driver and topic, or leave it out of '
-                "'cameras'")
+                "'cameras'" + _told(lacking, True, tell))
         if lacking:
             raise StaleFrameError(
                 f'the newest frames are too old ({_ages(lacking, ages)}; limit '
                 f"{self._max_age / 1e9:.2f} s); check the drivers and that 'use_sim_time' fits "
-                'them')
+                'them' + _told(lacking, True, tell))
 
     def _advice(self, wrong: dict[str, int], now: int) -> str:
         """Return what to do about stamps that are off by so much (ns)."""
@@ -241,6 +249,11 @@ class FrameSynchronizer:
         return (
             "check the clock, the time zone and the driver of the camera's machine, and that "
             "'use_sim_time' fits them")
+
+
+def _told(cameras: Iterable[str], silent: bool, tell: Tell) -> str:
+    text = tell(cameras, silent)
+    return f'. {text}' if text else ''
 
 
 def _names(names: Iterable[str]) -> str:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which topics of a graph are meant, the QoS that hears all of their publishers, and losses."""
+"""Which topics of a graph are meant, and the QoS that hears all of their publishers."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -90,31 +90,3 @@ def recorded_qos(profile: QoSProfile) -> Qos:
 def _time(duration: Duration) -> QosTime:
     seconds, nanoseconds = divmod(duration.nanoseconds, 1_000_000_000)
     return QosTime(*min((seconds, nanoseconds), INFINITE))
-
-
-class GapCounter:
-    """
-    Counts messages that a publisher has sent and that did not arrive, by its sequence numbers.
-
-    With several publishers on a topic their numbers mix, and nothing can be told.
-    """
-
-    def __init__(self):
-        self.lost = 0
-        self._publishers: frozenset = frozenset()
-        self._last: int | None = None
-
-    def publishers_are(self, identities: Iterable) -> None:
-        """Take note of who publishes now; another one counts from another number."""
-        publishers = frozenset(identities)
-        if publishers != self._publishers:
-            self._publishers, self._last = publishers, None
-
-    def add(self, sequence_number: int | None) -> None:
-        """Take note of a message; None: the middleware does not number them."""
-        if sequence_number is None or len(self._publishers) != 1:
-            return
-        # A smaller number: the publisher has restarted, or a late joiner gets what was before.
-        if self._last is not None and sequence_number > self._last:
-            self.lost += sequence_number - self._last - 1
-        self._last = sequence_number

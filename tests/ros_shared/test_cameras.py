@@ -2,6 +2,7 @@
 """What becomes of the messages of cameras: without DDS, through the callbacks alone."""
 
 from array import array
+from collections import Counter
 import math
 import re
 from types import SimpleNamespace
@@ -9,14 +10,19 @@ from types import SimpleNamespace
 import cv2
 from hypothesis import given
 from hypothesis import strategies as st
+from ipt_ros.camera_drivers import DRIVERS, DriverTopics
 from ipt_ros.geometry import PinholeCamera
 from ipt_ros.ros.cameras import CameraFrame, Cameras, CameraSettings
 from ipt_ros.ros.images import from_depth, from_rgb
 from ipt_ros.ros.messages import camera_info
+from ipt_ros.ros.sync import CameraSilentError, NoFrameError, StaleFrameError, SyncError
 from ipt_ros.ros.transforms import TransformBuffer
 import numpy as np
 import pytest
 import rclpy
+from rclpy.exceptions import InvalidParameterValueException
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSPolicyKind, ReliabilityPolicy
 from rclpy.time import Time
 from sensor_msgs.msg import CompressedImage
 from std_msgs.msg import Header
@@ -35,10 +41,44 @@ class Node:
     def __init__(self, remapped: dict[str, str] | None = None):
         self._remapped = remapped or {}
         self.callbacks, self.warnings = {}, []
+        self.now = NOW
+        self.events, self.parameters = {}, {}
+        self.publishers = {}  # how many each topic has
+        self._numbers = Counter()
 
     def create_subscription(self, kind, topic, callback, qos, event_callbacks):
         self.callbacks[topic] = callback
+        self.events[topic] = event_callbacks
         return topic
+
+    def send(self, topic, message, lost=0):
+        """Let a message arrive, and others before it not."""
+        self._numbers[topic] += 1 + lost
+        self.publishers.setdefault(self.resolve_topic_name(topic), 1)
+        self.callbacks[topic](message, {'publication_sequence_number': self._numbers[topic]})
+
+    def get_publishers_info_by_topic(self, topic):
+        return [SimpleNamespace(endpoint_gid=[number])
+                for number in range(self.publishers.get(topic, 0))]
+
+    def declare_parameter(self, name, default, descriptor):
+        self.parameters[name] = default
+
+    def has_parameter(self, name):
+        return name in self.parameters
+
+    def undeclare_parameter(self, name):
+        del self.parameters[name]
+
+    def get_parameter(self, name):
+        return SimpleNamespace(value=self.parameters[name])
+
+    def add_on_set_parameters_callback(self, callback):
+        pass
+
+    add_post_set_parameters_callback = add_on_set_parameters_callback
+    remove_on_set_parameters_callback = add_on_set_parameters_callback
+    remove_post_set_parameters_callback = add_on_set_parameters_callback
 
     def destroy_subscription(self, subscription):
         del self.callbacks[subscription]
@@ -47,7 +87,7 @@ class Node:
         return topic if only_expand else self._remapped.get(topic, topic)
 
     def get_clock(self):
-        return SimpleNamespace(now=lambda: Time(nanoseconds=NOW))
+        return SimpleNamespace(now=lambda: Time(nanoseconds=self.now))
 
     def get_logger(self):
         return SimpleNamespace(warning=self.warnings.append)
@@ -67,7 +107,7 @@ class Eye:
         self.info = camera_info(RAW, self.header)
 
     def send(self, topic: str, message) -> None:
-        self.node.callbacks[f'front/{topic}'](message)
+        self.node.send(f'front/{topic}', message)
 
     def send_depth(self, depth: np.ndarray, frame_id: str = 'optical', age: int = 0) -> None:
         self.send('depth/image_raw', from_depth(depth, Header(
@@ -323,6 +363,205 @@ def test_plain_pictures_come_without_a_subscription_to_compressed_ones():
     assert 'front/depth/image_raw/compressedDepth' not in Eye().node.callbacks
 
 
+def of_driver(driver: str, **settings) -> tuple[Eye, DriverTopics]:
+    topics = DRIVERS[driver].within('/robot/eye')
+    return Eye(topics={'front': topics}, **settings), topics
+
+
+@pytest.mark.parametrize(('driver', 'rectified'), [
+    ('zed', True), ('realsense', False), ('oak', False)])
+def test_the_topics_of_a_driver_are_listened_to_and_tell_whether_it_rectifies(driver, rectified):
+    eye, topics = of_driver(driver)
+    assert set(eye.node.callbacks) == {topics.image, topics.info, topics.depth}
+    eye.lens()
+    eye.node.send(topics.info, eye.info)
+    eye.node.send(topics.depth, from_depth(np.full((HEIGHT, WIDTH), 2.0), eye.header))
+    eye.node.send(topics.image, from_rgb(np.zeros((HEIGHT, WIDTH, 3), np.uint8), eye.header))
+    frame = eye.cameras.observe().frames[0]
+    assert (frame.camera == IDEAL) == rectified and frame.problem == ''
+    assert np.nanmax(frame.depth) == 2.0 and not eye.node.warnings
+
+
+@pytest.mark.parametrize('driver', DRIVERS)
+def test_compressed_topics_of_a_driver_have_the_endings_of_the_transports(driver):
+    eye, topics = of_driver(driver, transport='compressed')
+    assert set(eye.node.callbacks) == {
+        f'{topics.image}/compressed', topics.info, topics.depth, f'{topics.depth}/compressedDepth'}
+
+
+def test_a_camera_of_which_only_depth_is_named_goes_by_camera_info():
+    eye = Eye(topics={'front': DriverTopics('front/image_raw', 'front/camera_info', '/depth')})
+    eye.lens()
+    assert eye.see().camera == IDEAL and any("'pictures'" in text for text in eye.node.warnings)
+
+
+def test_what_is_silent_is_named_by_its_topic_and_by_who_publishes_it():
+    eye, topics = of_driver('zed')
+    for publishers, words in ((0, 'nobody publishes'), (2, 'has 2 publishers: it sends nothing')):
+        eye.node.publishers[topics.image] = publishers
+        with pytest.raises(NoFrameError, match=f"'{topics.image}', which {words}") as caught:
+            eye.cameras.observe()
+        assert ('fastdds.xml' in str(caught.value)) == bool(publishers)
+    problems, values = eye.cameras.health()
+    assert any(topics.image in text for text in problems)
+    assert values['front: topic'] == topics.image and values['front: age (s)'] == 'never'
+    eye.node.send(topics.image, from_rgb(np.zeros((HEIGHT, WIDTH, 3), np.uint8), eye.header))
+    assert f"nothing came on '{topics.info}'" in eye.cameras.observe().frames[0].problem
+
+
+def test_a_remapped_camera_that_is_silent_is_named_by_the_name_in_the_graph():
+    cameras = Cameras(Node({'left/image_raw': '/usb/image_raw'}), CameraSettings(
+        ['front', 'left']), TransformBuffer())
+    cameras.start()
+    cameras._node.send('front/image_raw', from_rgb(
+        np.zeros((4, 4, 3), np.uint8), Header(stamp=Time(nanoseconds=NOW).to_msg())))
+    with pytest.raises(CameraSilentError, match="'/usb/image_raw', which nobody") as caught:
+        cameras.observe()
+    assert "'front/image_raw'" not in str(caught.value)
+
+
+def see_with_losses(eye: Eye, lost: int, age: float = 0.0, topic: str = 'image_raw') -> None:
+    """Let 20 frames come, of 100 per second; the last one is so old (s) then."""
+    for number in range(20):
+        eye.node.now = NOW - round(age * 1e9) - (19 - number) * 10**7 * (lost + 1)
+        header = Header(stamp=Time(nanoseconds=eye.node.now).to_msg(), frame_id='optical')
+        eye.node.send(
+            f'front/{topic}', from_depth(np.ones((HEIGHT, WIDTH)), header) if 'depth' in topic
+            else from_rgb(np.zeros((HEIGHT, WIDTH, 3), np.uint8), header), lost)
+    eye.node.now = NOW
+
+
+@pytest.mark.parametrize(('lost', 'share'), [(0, ''), (4, '79%'), (1, '49%')])
+def test_frames_that_are_lost_on_the_way_are_counted_and_told_with_a_remedy(lost, share):
+    eye = Eye()
+    see_with_losses(eye, lost)
+    problems, values = eye.cameras.health()
+    assert (values['front: frames'], values['front: lost']) == (20, 19 * lost)
+    assert float(values['front: rate of the camera (Hz)']) == pytest.approx(100.0, abs=0.1)
+    if not share:
+        assert problems == []
+        return
+    problem, remedy = problems
+    assert problem.startswith(f"{share} of the frames on 'front/image_raw' are lost")
+    assert re.search('FASTRTPS_DEFAULT_PROFILES_FILE=/.*fastdds.xml', remedy)
+
+
+def test_lost_depth_is_told_by_its_topic():
+    eye = Eye()
+    see_with_losses(eye, 0)
+    see_with_losses(eye, 3, topic='depth/image_raw')
+    problems, values = eye.cameras.health()
+    assert len(problems) == 2 and "'front/depth/image_raw' are lost" in problems[0]
+    assert (values['front: depth frames'], values['front: depth lost']) == (20, 57)
+
+
+@pytest.mark.parametrize(('age', 'names', 'error'), [
+    (1.5, ['front'], 'too old'), (1.5, ['front', 'left'], 'is silent'),
+    (0.5, ['front', 'left'], 'slop')])
+@pytest.mark.parametrize('lost', [0, 4])
+def test_a_refusal_says_of_a_camera_that_it_loses_frames(age, names, error, lost):
+    eye = Eye(depth=False)
+    eye.cameras = Cameras(eye.node, CameraSettings(names, depth=False), TransformBuffer())
+    eye.cameras.start()
+    see_with_losses(eye, lost, age)
+    if 'left' in names:
+        eye.node.send('left/image_raw', from_rgb(np.zeros((4, 4, 3), np.uint8), eye.header))
+    with pytest.raises(SyncError, match=error) as caught:
+        eye.cameras.observe()
+    assert ("of the frames on 'front/image_raw' are lost" in str(caught.value)) == bool(lost)
+
+
+def test_frames_that_come_after_a_pause_are_not_lost():
+    eye = Eye(depth=False)
+    see_with_losses(eye, 0)
+    eye.cameras.stop()
+    eye.cameras.start()
+    eye.send('camera_info', eye.info)
+    eye.node.send('front/image_raw', from_rgb(
+        np.zeros((HEIGHT, WIDTH, 3), np.uint8), eye.header), lost=500)
+    problems, values = eye.cameras.health()
+    assert problems == [] and (values['front: frames'], values['front: lost']) == (21, 0)
+
+
+def refuse(eye: Eye, topic: str) -> None:
+    """Let the middleware tell of a publisher whose QoS does not fit."""
+    eye.node.events[topic].incompatible_qos(SimpleNamespace(
+        last_policy_kind=int(QoSPolicyKind.RELIABILITY), total_count=1))
+
+
+def test_a_publisher_that_does_not_fit_is_told_in_refusals_and_diagnostics_until_one_does():
+    eye = Eye({'front/image_raw': '/usb/image_raw'}, reliability='reliable')
+    eye.node.publishers['/usb/image_raw'] = 1
+    for topic in ('image_raw', 'camera_info', 'depth/image_raw'):
+        refuse(eye, f'front/{topic}')
+    assert len(eye.node.warnings) == 3
+    words = "a publisher on '/usb/image_raw' offers less reliability"
+    with pytest.raises(NoFrameError) as caught:
+        eye.cameras.observe()
+    assert str(caught.value).count(words) == 1
+    problems = '; '.join(eye.cameras.health()[0])
+    for topic in ('/usb/image_raw', 'front/camera_info', 'front/depth/image_raw'):
+        assert problems.count(f"a publisher on '{topic}' offers less") == 1
+    eye.node.send('front/image_raw', from_rgb(
+        np.zeros((HEIGHT, WIDTH, 3), np.uint8), eye.header))
+    assert "on 'front/camera_info' offers less" in eye.cameras.observe().frames[0].problem
+    eye.see()
+    eye.send_depth(np.ones((HEIGHT, WIDTH)))
+    assert eye.cameras.health()[0] == [] and eye.see().no_depth == ''
+
+
+def test_the_age_of_stale_frames_is_told_with_their_topic():
+    eye = Eye(depth=False)
+    see_with_losses(eye, 0, age=1.5)
+    with pytest.raises(StaleFrameError, match="too old.*'front/image_raw', which has 1 publisher"):
+        eye.cameras.observe()
+
+
+@pytest.mark.ros
+def test_qos_overrides_hold_for_a_topic_also_when_the_node_is_started_again(ros_domain):
+    context = rclpy.Context()
+    rclpy.init(context=context, domain_id=ros_domain)
+    name = 'qos_overrides./robot/front/image_raw.subscription.'
+    try:
+        node = rclpy.create_node('eye', namespace='/robot', context=context, parameter_overrides=[
+            Parameter(name + 'reliability', value='reliable'), Parameter(name + 'depth', value=2)])
+
+        def profiles():
+            return {item.topic_name: item.qos_profile for item in node.subscriptions}
+
+        def start(*names, **settings):
+            cameras = Cameras(node, CameraSettings(names, **settings), TransformBuffer())
+            cameras.start()
+            return cameras, profiles()
+        for asked in ('best_effort', 'reliable', 'best_effort'):
+            # One camera by two names has one topic, and one set of overrides.
+            twice = {'same': DriverTopics('front/image_raw', 'front/camera_info', 'front/depth')}
+            cameras, found = start('front', 'left', 'same', reliability=asked, topics=twice)
+            for _ in range(2):
+                front, left = found['/robot/front/image_raw'], found['/robot/left/image_raw']
+                assert (front.reliability, front.depth) == (ReliabilityPolicy.RELIABLE, 2)
+                assert (left.reliability.name.lower(), left.depth) == (asked, 5)
+                assert node.get_parameter(
+                    name.replace('front', 'left') + 'reliability').value == asked
+                result, = node.set_parameters([Parameter(name + 'depth', value=7)])
+                assert not result.successful and 'at the start only' in result.reason
+                cameras.stop()
+                assert not node.has_parameter(name + 'depth') and not list(node.subscriptions)
+                cameras.start()
+                found = profiles()
+            cameras.stop()
+        node.destroy_node()
+        node = rclpy.create_node('eye', namespace='/robot', context=context, parameter_overrides=[
+            Parameter(name + 'reliability', value='often')])
+        cameras = Cameras(node, CameraSettings(['front']), TransformBuffer())
+        with pytest.raises(InvalidParameterValueException, match='best_effort, reliable'):
+            cameras.start()
+        cameras.stop()
+        node.destroy_node()
+    finally:
+        rclpy.shutdown(context=context)
+
+
 @given(st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), min_size=9, max_size=9),
        st.lists(st.floats(allow_nan=True, allow_infinity=True, width=32), max_size=9),
        st.sampled_from(['', *LENSES, 'odd']), st.sampled_from(['raw', 'rectified', 'auto']))
@@ -353,9 +592,9 @@ def test_the_remapping_of_a_real_node_decides(ros_domain):
         cameras = Cameras(eye.node, CameraSettings(names), TransformBuffer())
         cameras.start()
         for name in names:
-            eye.node.callbacks[f'{name}/camera_info'](eye.info)
-            eye.node.callbacks[f'{name}/image_raw'](
-                from_rgb(np.zeros((HEIGHT, WIDTH, 3), np.uint8), eye.header))
+            eye.node.send(f'{name}/camera_info', eye.info)
+            eye.node.send(f'{name}/image_raw', from_rgb(
+                np.zeros((HEIGHT, WIDTH, 3), np.uint8), eye.header))
         left, back = cameras.observe().frames
         assert left.camera not in (RAW, IDEAL) and back.camera == IDEAL
         node.destroy_node()

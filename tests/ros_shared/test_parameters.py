@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 
 from ipt_ros.nodes.imagination_settings import Settings
-from ipt_ros.ros.parameters import parameter, ParameterError, Parameters
+from ipt_ros.ros.parameters import parameter, ParameterError, ParameterGroups, Parameters
 import pytest
 import rclpy
 from rclpy.exceptions import InvalidParameterValueException
@@ -120,6 +120,49 @@ def test_a_value_of_the_start_cannot_be_set_later(make_node):
     result, = node.set_parameters([Parameter('hour', value=4)])
     assert not result.successful and 'at the start only' in result.reason
     assert parameters.read().hour == 5
+
+
+@pytest.mark.ros
+def test_a_table_may_have_a_prefix_and_other_defaults_and_be_withdrawn(make_node):
+    node = make_node(**{'two.cups': 4})
+    parameters = Parameters(node, Table, 'wait', 'two.', Table(guests=('grace',), cups=1))
+    assert parameters.read() == Table(guests=('grace',), cups=4)
+    assert node.describe_parameter('two.warmth').name == 'two.warmth'
+    result, = node.set_parameters([Parameter('two.cups', value=9)])
+    assert not result.successful and 'two.cups' in result.reason
+    parameters.withdraw()
+    assert not node.has_parameter('two.cups') and not node.has_parameter('two.mad.hat')
+    assert Parameters(node, Table, 'wait', 'two.').read() == Table(cups=4)
+
+
+@pytest.mark.ros
+def test_of_a_table_with_a_bad_value_nothing_is_declared(make_node):
+    node = make_node(warmth=7.0)
+    for _ in range(2):
+        with pytest.raises(InvalidParameterValueException):
+            Parameters(node, Table, 'wait')
+        assert not node.has_parameter('flavour') and not node.has_parameter('warmth')
+
+
+@pytest.mark.ros
+def test_each_name_has_a_table_that_is_in_use_until_it_is_released(make_node):
+    node = make_node(**{'ada.cups': 1, 'alan/b.flavour': 'sour', 'kurt.flavour': 'salty'})
+    groups = ParameterGroups(node, Table, 'drink up first')
+    assert groups.use(['ada', 'alan/b']) == {'ada': Table(cups=1), 'alan/b': Table(flavour='sour')}
+
+    def set_to(name, value):
+        result, = node.set_parameters([Parameter(name, value=value)])
+        return result.reason or result.successful
+
+    reason = set_to('ada.cups', 3)
+    assert 'ada.cups' in reason and 'in use' in reason and 'drink up first' in reason
+    groups.release()
+    assert set_to('ada.cups', 3) is True
+    assert 'sweet, sour' in set_to('ada.flavour', 'salty')
+    assert groups.use(['ada']) == {'ada': Table(cups=3)}
+    assert not node.has_parameter('alan/b.flavour')
+    with pytest.raises(ParameterError, match='kurt.flavour.*sweet, sour'):
+        groups.use(['ada', 'kurt'])
 
 
 def test_a_field_must_say_one_of_the_ways_to_apply():

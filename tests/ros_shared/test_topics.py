@@ -5,8 +5,9 @@ from types import SimpleNamespace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from ipt_ros.ros.flow import GapCounter
 from ipt_ros.ros.qos import latched, reliable, sensor_input
-from ipt_ros.ros.topics import GapCounter, hears, matching_qos, recorded_qos, TopicChoice
+from ipt_ros.ros.topics import hears, matching_qos, recorded_qos, TopicChoice
 import pytest
 from rclpy.duration import Duration
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy

@@ -5,24 +5,31 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 import re
 
+from ipt_ros.camera_drivers import DRIVERS
+from ipt_ros.geometry.calibration import is_rectified
 from ipt_training.bags.errors import BagReadError
 from ipt_training.bags.options import CameraTopics
 
 IMAGE, COMPRESSED = 'sensor_msgs/msg/Image', 'sensor_msgs/msg/CompressedImage'
 INFO = 'sensor_msgs/msg/CameraInfo'
 TF, ODOMETRY, STRING = 'tf2_msgs/msg/TFMessage', 'nav_msgs/msg/Odometry', 'std_msgs/msg/String'
-# Rectified pictures first: they need no lens model. Each may also come compressed. Those with a
-# slash are of ZED's wrapper since 5.0, 'image' alone of Gazebo and others.
-_COLOUR = (
-    'image_rect_color', 'image_rect', 'color/rect/image', 'image_color', 'image_raw_color',
-    'image_raw', 'color/raw/image', 'gray/rect/image', 'gray/raw/image', 'image')
-# Relative to the colour camera's namespace, then beside it as drivers do: RealSense, ZED, OpenNI,
-# Azure Kinect, OAK, Orbbec. Frames of reference tell later whether it is depth of the same pixels.
+# The pictures of drivers lie in a namespace of the lens: 'rgb', 'color'.
+_OF_DRIVERS = tuple(driver.image.partition('/')[2] for driver in DRIVERS.values())
+# Rectified pictures first: they need no lens model. Each may also come compressed. 'image' alone
+# is of Gazebo and others.
+_COLOUR = tuple(dict.fromkeys((
+    'image_rect_color', 'image_rect',
+    *(name for name in _OF_DRIVERS if is_rectified(name)),
+    'image_color', 'image_raw_color', 'image_raw', *_OF_DRIVERS,
+    'color/raw/image', 'gray/rect/image', 'gray/raw/image', 'image')))
+# Relative to the colour camera's namespace, then beside it as drivers do: those of the table,
+# OpenNI, Azure Kinect, Orbbec. Frames of reference tell later whether it is depth of the same
+# pixels.
 _DEPTH = (
     'depth/image_raw', 'depth/image_rect_raw', 'depth/image', 'depth_image',
-    '../aligned_depth_to_color/image_raw', '../depth/depth_registered',
+    *(f'../{driver.depth}' for driver in DRIVERS.values()),
     '../depth_registered/image_raw', '../depth_registered/image_rect',
-    '../depth_to_rgb/image_raw', '../stereo/image_raw', '../depth/image_raw')
+    '../depth_to_rgb/image_raw', '../depth/image_raw')
 # Parts of names, whole ones: a camera may be called 'depth_camera'. The last that says anything
 # counts. 'imagined' and 'top_down' are pictures that no camera took.
 _NO_COLOUR_WORD = re.compile(

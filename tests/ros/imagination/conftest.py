@@ -13,6 +13,7 @@ import signal
 import subprocess
 import threading
 
+from diagnostic_msgs.msg import DiagnosticArray
 from ipt_interfaces.action import Imagine
 from ipt_interfaces.srv import Ask, ImagineBev, ImagineView
 from ipt_ros.geometry import (
@@ -184,6 +185,17 @@ class Bench:
                     break
             else:
                 raise AssertionError(response.message)
+
+    def told(self, *words: str) -> bool:
+        """Wait for a status on /diagnostics whose message has all of these words."""
+        came = threading.Event()
+
+        def listen(message):
+            if any(all(word in item.message for word in words) for item in message.status):
+                came.set()
+        # It stays until the node goes: taking it away while another thread spins is a race.
+        self.node.create_subscription(DiagnosticArray, '/diagnostics', listen, 10)
+        return came.wait(PATIENCE)
 
     def _spin(self):
         with contextlib.suppress(ExternalShutdownException):

@@ -54,9 +54,10 @@ def test_compressed_images_and_a_publisher_that_does_not_fit(robot, compressed):
 
     response = robot.ask(cameras=['left'])
     assert response.error_code == ErrorCode.CAMERA_SILENT
-    text = log.read_text()
-    assert "'left/image_raw/compressed' offers less" in text and 'reliability' in text
-    assert "'front/image_raw/compressed' offers less" not in text
+    for text in (log.read_text(), response.message):
+        assert "'/ipt/left/image_raw/compressed' offers less" in text and 'reliability' in text
+        assert "'/ipt/front/image_raw/compressed' offers less" not in text
+    assert robot.told('no fresh frames of left', "'/ipt/left/image_raw/compressed' offers less")
 
 
 def test_an_image_and_a_camera_info_of_unlike_size(robot, compressed):
