@@ -258,7 +258,7 @@ class Cameras:
         flow.add(now, stamp, info.get('publication_sequence_number'))
 
     def _known(self, names: Iterable[str], silent: Collection[str]) -> list[str]:
-        """Return sentences on where silent cameras are listened to, and on frames that are lost."""
+        """Return where silent cameras are listened to, and which frames are lost."""
         now = time.monotonic()
         losses = [f"{share:.0%} of the frames on '{topic}' are lost on the way"
                   for name in names for topic, flow in self._flows[name].items()

@@ -12,6 +12,7 @@ from ipt_ros.ros.sync import (
     NoFrameError,
     NotSynchronisedError,
     StaleFrameError,
+    SyncError,
     UnknownCameraError,
 )
 import pytest
@@ -209,3 +210,22 @@ def test_history_keeps_the_newest_few():
         history.add(stamp, stamp)
     assert history.stamps() == [3, 4, 5]
     assert history.newest.message == 5
+
+
+@pytest.mark.parametrize(('frames', 'now', 'cameras', 'told'), [
+    ({}, 500, ['left', 'front'], (['left', 'front'], True)),
+    ({'front': [490]}, 500, ['front', 'left'], (['left'], True)),
+    ({'front': [100], 'left': [90]}, 5000, ['front', 'left'], (['front', 'left'], True)),
+    ({'front': [490], 'left': [420]}, 500, ['front', 'left'], (['front', 'left'], False))])
+def test_what_is_known_beside_is_said_of_the_cameras_that_a_refusal_is_about(
+        frames, now, cameras, told):
+    asked = []
+
+    def tell(names, silent):
+        asked.append((list(names), silent))
+        return 'nobody publishes it'
+    with pytest.raises(SyncError, match=r'. nobody publishes it$'):
+        synchronizer(frames).pick(cameras, now, tell)
+    assert asked == [told]
+    with pytest.raises(SyncError, match=r'[^. ]$'):
+        synchronizer(frames).pick(cameras, now, lambda names, silent: '')
