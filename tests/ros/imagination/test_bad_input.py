@@ -285,7 +285,7 @@ def test_depth_of_another_camera_hides_no_target_and_the_reply_says_so(active):
     front = active.cameras['front']
     front.depth, front.depth_frame = 1.0, 'infrared_optical_frame'
     response = active.ask(PET, target=point(3, 0), mode='answer')
-    while not response.message:  # until the first picture of the other camera arrives
+    while 'was not checked' not in response.message:  # until depth of the other camera arrives
         response = active.ask(PET, target=point(3, 0), mode='answer')
     assert response.success and 'was not checked' in response.message
     assert "camera 'front'" in response.message and "'infrared_optical_frame'" in response.message
