@@ -27,9 +27,11 @@ class DriverTopics:
 PLAIN = DriverTopics('image_raw', 'camera_info', 'depth/image_raw')
 # As the drivers publish unless they are told otherwise; depth, where they are told to align it.
 DRIVERS = {
-    # zed_wrapper 5.1 and later. Pictures of the left eye; those on 'left/...' are the same ones,
-    # but only come with the driver's parameter video.publish_left_right.
+    # zed_wrapper 5. 'rgb' holds the pictures of the left eye, too: since 5.1 it comes by default,
+    # 'left' with the parameter video.publish_left_right.
     'zed': DriverTopics(
+        'left/color/rect/image', 'left/color/rect/camera_info', 'depth/depth_registered'),
+    'zed_rgb': DriverTopics(
         'rgb/color/rect/image', 'rgb/color/rect/camera_info', 'depth/depth_registered'),
     # realsense2_camera with align_depth.enable.
     'realsense': DriverTopics(

@@ -8,7 +8,9 @@ import pytest
 
 
 @pytest.mark.parametrize(('driver', 'topics', 'rectified'), [
-    ('zed', ('/eye/rgb/color/rect/image', '/eye/rgb/color/rect/camera_info',
+    ('zed', ('/eye/left/color/rect/image', '/eye/left/color/rect/camera_info',
+             '/eye/depth/depth_registered'), True),
+    ('zed_rgb', ('/eye/rgb/color/rect/image', '/eye/rgb/color/rect/camera_info',
              '/eye/depth/depth_registered'), True),
     ('realsense', ('/eye/color/image_raw', '/eye/color/camera_info',
                    '/eye/aligned_depth_to_color/image_raw'), False),
@@ -38,5 +40,5 @@ def test_names_with_a_leading_slash_stay_and_no_depth_is_none():
 
 @pytest.mark.parametrize('name', ['kinect', '', 'ZED', 'zed '])
 def test_a_driver_that_is_not_in_the_table_is_refused_with_those_that_are(name):
-    with pytest.raises(ValueError, match=f"'{name}'.*zed, realsense, oak"):
+    with pytest.raises(ValueError, match=f"'{name}'.*zed, zed_rgb, realsense, oak"):
         check_driver(name)

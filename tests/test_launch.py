@@ -227,7 +227,7 @@ def test_camera_topics_of_drivers_become_parameters_beside_remappings(launch_fil
 
 @pytest.mark.parametrize('rule', ['front:=kinect:/k', 'front:=ZED:/zed', 'front:=/zed:/zed'])
 def test_a_driver_that_nobody_knows_is_refused_with_those_that_exist(launch_file, rule):
-    with pytest.raises(ValueError, match='camera_topics.*no driver.*zed, realsense, oak'):
+    with pytest.raises(ValueError, match='camera_topics.*no driver.*zed, zed_rgb, realsense, oak'):
         started(launch_file('robot.launch.py'), camera_topics=rule)
 
 

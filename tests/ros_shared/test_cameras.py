@@ -369,7 +369,7 @@ def of_driver(driver: str, **settings) -> tuple[Eye, DriverTopics]:
 
 
 @pytest.mark.parametrize(('driver', 'rectified'), [
-    ('zed', True), ('realsense', False), ('oak', False)])
+    ('zed', True), ('zed_rgb', True), ('realsense', False), ('oak', False)])
 def test_the_topics_of_a_driver_are_listened_to_and_tell_whether_it_rectifies(driver, rectified):
     eye, topics = of_driver(driver)
     assert set(eye.node.callbacks) == {topics.image, topics.info, topics.depth}

@@ -23,8 +23,8 @@ def test_robots_of_other_namespaces_share_no_frame(namespace, prefix):
         '/usb/image_raw', '/usb/camera_info', '/usb/depth/image_raw')),
     (CameraNames(image='/usb/image_rect', camera_info='/usb/camera_info'), DriverTopics(
         '/usb/image_rect', '/usb/camera_info', 'front/depth/image_raw')),
-    (CameraNames(driver='zed', namespace='/z', image='left/color/rect/image'), DriverTopics(
-        '/z/left/color/rect/image', '/z/rgb/color/rect/camera_info', '/z/depth/depth_registered')),
+    (CameraNames(driver='zed', namespace='/z', image='left/color/raw/image'), DriverTopics(
+        '/z/left/color/raw/image', '/z/left/color/rect/camera_info', '/z/depth/depth_registered')),
     (CameraNames(driver='realsense', namespace='/r', depth='/other/depth'), DriverTopics(
         '/r/color/image_raw', '/r/color/camera_info', '/other/depth')),
     (CameraNames(), None)])

@@ -77,4 +77,4 @@ def test_where_a_camera_publishes_cannot_be_changed_while_the_node_listens(robot
     for name, value in (('front.driver', 'oak'), ('left.image', '/left/image')):
         result = set_to(name, value)
         assert not result.successful and 'in use' in result.reason
-    assert 'zed, realsense, oak' in set_to('front.driver', 'kinect').reason
+    assert 'zed, zed_rgb, realsense, oak' in set_to('front.driver', 'kinect').reason
