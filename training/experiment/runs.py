@@ -16,7 +16,12 @@ from ipt_training.evaluation.records import fingerprint, RUN
 from ipt_training.evaluation.run import evaluate, Plan
 from ipt_training.examples import EVALUATION_SEED
 from ipt_training.experiment.pieces import Piece
-from ipt_training.finetune.recipe import finetune_recipe, FinetuneRecipe, load_finetune_recipe
+from ipt_training.finetune.recipe import (
+    finetune_recipe,
+    FinetuneRecipe,
+    load_finetune_recipe,
+    WITHOUT_IMAGES,
+)
 from ipt_training.finetune.train import finetune
 from ipt_training.store import write_json
 import yaml
@@ -142,6 +147,8 @@ def _chosen(settings: Any) -> dict:
 
 def _train(folder: Path, values: Mapping, device: str) -> None:
     path = folder / RECIPE
+    if values['mode'] in WITHOUT_IMAGES:  # which a recipe of such a mode must not weigh
+        values = {name: value for name, value in values.items() if name != 'mse_weight'}
     path.write_text(yaml.safe_dump(values, sort_keys=False), encoding='utf-8')
     finetune(load_finetune_recipe(path), device)
 
