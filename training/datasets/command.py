@@ -206,7 +206,8 @@ def _show(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     if len(refused) > _NAMED:
         print(f'left out: {len(refused) - _NAMED} more rows', file=sys.stderr)
     if not examples:
-        raise BuildError(f"'{options.folder}' has no example that can be shown")
+        reason = f': {refused[0]}' if refused else ''
+        raise BuildError(f"'{options.folder}' has no example that can be shown{reason}")
     write_page(options.out, page(
         options.folder.name, examples, sum(shard.length for shard in shards)))
     print(f'wrote {options.out}: {len(examples)} examples')
