@@ -324,6 +324,13 @@ def test_everything_imported_is_declared_and_the_other_way_round():
     assert used == declared()
 
 
+def test_rosdep_leaves_what_pip_installs_to_the_files_for_robots():
+    by_pip = [node for node in manifest().iter('exec_depend') if node.text.endswith('-pip')]
+    assert by_pip
+    for node in by_pip:
+        assert node.get('condition') == '$IPT_ROSDEP_PIP == 1', node.text
+
+
 def test_sources_name_their_licence():
     line = '# SPDX-License-Identifier: Apache-2.0'
     folders = [*SOURCES.values(), *(ROOT / name for name in ('launch', 'scripts', 'tests'))]

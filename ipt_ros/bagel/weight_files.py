@@ -43,6 +43,11 @@ def weight_files(folder: Path) -> dict[str, Path]:
         files = {tensor: folder / name for tensor, name in listed.items()}
     except (KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f'{index}: not a safetensors index with a weight_map') from error
+    for name in set(listed.values()):
+        # An index is data from outside: it does not say which other files of the machine to open.
+        if Path(name).is_absolute() or '..' in Path(name).parts:
+            raise CheckpointError(
+                f'{index}: a shard is outside of the folder; expected names of files in it')
     held = {path: set(header(path)) for path in sorted(set(files.values()))}
     for tensor, path in files.items():
         if tensor not in held[path]:

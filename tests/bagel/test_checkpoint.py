@@ -106,6 +106,18 @@ def test_an_index_that_is_none_is_called_by_its_name(sharded, content, words):
         Bagel.from_checkpoint(sharded)
 
 
+@pytest.mark.parametrize('name', ['../b.safetensors', '{outside}', 'parts/../../b.safetensors'])
+def test_an_index_names_no_files_outside_of_its_folder(sharded, name):
+    index = sharded / 'model.safetensors.index.json'
+    named = json.loads(index.read_text())
+    first = next(iter(named['weight_map']))
+    named['weight_map'][first] = name.format(outside=sharded.parent / 'b.safetensors')
+    index.write_text(json.dumps(named))
+    shutil.copy(sharded / 'b.safetensors', sharded.parent / 'b.safetensors')
+    with pytest.raises(CheckpointError, match=r'index\.json: a shard is outside of the folder'):
+        Bagel.from_checkpoint(sharded)
+
+
 def test_a_shard_that_is_a_pointer_is_named(sharded):
     (sharded / 'b.safetensors').write_text('version https://git-lfs.github.com/spec/v1\noid 1\n')
     with pytest.raises(CheckpointError, match=r'b\.safetensors: .*git lfs pull'):
