@@ -6,19 +6,24 @@ from ipt_ros.geometry.calibration import is_rectified
 from ipt_training.bags.topics import COMPRESSED, find_cameras, IMAGE, INFO
 import pytest
 
+NAMES = {
+    'zed': ('/eye/left/color/rect/image', '/eye/left/color/rect/camera_info',
+            '/eye/depth/depth_registered'),
+    'zed_rgb': ('/eye/rgb/color/rect/image', '/eye/rgb/color/rect/camera_info',
+                '/eye/depth/depth_registered'),
+    'realsense': ('/eye/color/image_raw', '/eye/color/camera_info',
+                  '/eye/aligned_depth_to_color/image_raw'),
+    'oak': ('/eye/rgb/image_raw', '/eye/rgb/camera_info', '/eye/stereo/image_raw'),
+}
+RECTIFIED = {'zed', 'zed_rgb'}
 
-@pytest.mark.parametrize(('driver', 'topics', 'rectified'), [
-    ('zed', ('/eye/left/color/rect/image', '/eye/left/color/rect/camera_info',
-             '/eye/depth/depth_registered'), True),
-    ('zed_rgb', ('/eye/rgb/color/rect/image', '/eye/rgb/color/rect/camera_info',
-             '/eye/depth/depth_registered'), True),
-    ('realsense', ('/eye/color/image_raw', '/eye/color/camera_info',
-                   '/eye/aligned_depth_to_color/image_raw'), False),
-    ('oak', ('/eye/rgb/image_raw', '/eye/rgb/camera_info', '/eye/stereo/image_raw'), False)])
-def test_the_table_has_the_names_that_drivers_give(driver, topics, rectified):
+
+@pytest.mark.parametrize('driver', NAMES)
+def test_the_table_has_the_names_that_drivers_give(driver):
+    topics = NAMES[driver]
     assert DRIVERS[driver].within('/eye') == DRIVERS[driver].within('/eye/') == DriverTopics(
         *topics)
-    assert is_rectified(topics[0]) == rectified
+    assert is_rectified(topics[0]) == (driver in RECTIFIED)
 
 
 @pytest.mark.parametrize('driver', DRIVERS)
