@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The short header of our files, for `ament_copyright`, which finds it by an entry point."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """`ipt doctor`: whether this machine has what the system needs, and what to do if not."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """How the nodes are started where no `ros2 launch` is: what launch/demo.launch.py says, again."""
 

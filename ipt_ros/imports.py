@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What our code imports from elsewhere, and whether that can be imported on this machine."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """`ipt load-model`: another model for a node that runs, without a request lost."""
 

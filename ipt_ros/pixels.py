@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 The pixels of sensor_msgs/Image and CompressedImage as arrays, for nodes and for bags alike.

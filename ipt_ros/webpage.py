@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Web pages that need nothing beside them: one frame and one style for all that we show."""
 

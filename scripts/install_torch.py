@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Install the pinned torch: the CPU build for machines without an NVIDIA GPU, else a CUDA build.

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 #
 # Test the package with the versions that it meets on a robot: requirements/robot*.txt beside what

@@ -1,4 +1,5 @@
 #!/usr/bin/env bash
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 #
 # Make .venv ready: system packages, pinned Python packages, ROS 2 wheels, generated interfaces and

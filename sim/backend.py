@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What every backend does alike: a robot with cameras that drives, and checks of what is asked."""
 

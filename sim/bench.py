@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Measure how fast a simulator draws: `python -m ipt_sim.bench`.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Which graphics context draws: habitat_sim shares a thread with other users of EGL only with help.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 A scene as binary glTF files: one to look at, one whose vertex colours say what is what.

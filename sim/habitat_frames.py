@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Between our world (REP-103: x forward, y left, z up) and Habitat's (y up, looking along -z).

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Where a robot may be on one floor of a Habitat scene, by its navigation mesh."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A running habitat_sim: loads scenes, makes their navigation mesh, finds a floor to start on."""
 

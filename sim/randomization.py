@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 What domain randomisation may vary and how far: plain ranges, read from one YAML file.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 A simulator whose looks, cameras and sensors vary: domain randomisation for sim-to-real.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Other looks for a generated room: lights, colours, patterns. Nothing moves or changes size."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 What a real lens and sensor do to a perfect picture: pure functions on arrays.

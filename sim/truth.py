@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What a simulator knows about a whole scene, as data that JSON can hold."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Surroundings of every test: few threads, and DDS that meets nobody else."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The layouts for RViz and Foxglove show topics that the nodes have."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Commands write what they make, or say in a sentence and at the start that they cannot."""
 

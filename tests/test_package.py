@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The package as a whole: metadata that agrees, arrows between rooms, declared dependencies."""
 
@@ -332,11 +333,12 @@ def test_rosdep_leaves_what_pip_installs_to_the_files_for_robots():
 
 
 def test_sources_name_their_licence():
-    line = '# SPDX-License-Identifier: Apache-2.0'
+    lines = ['# Copyright 2026 IPT-ROS contributors', '# SPDX-License-Identifier: Apache-2.0']
     folders = [*SOURCES.values(), *(ROOT / name for name in ('launch', 'scripts', 'tests'))]
     paths = [path for folder in folders for path in folder.rglob('*')
              if path.suffix in ('.py', '.sh')]
     assert len(paths) > 20
     for path in [*paths, ROOT / 'setup.py', ROOT / 'Makefile']:
-        first = path.read_text(encoding='utf-8').splitlines()[:2]
-        assert line in first, f'{path.relative_to(ROOT)} does not start with: {line}'
+        first = path.read_text(encoding='utf-8').splitlines()[:3]
+        assert lines in (first[:2], first[1:]), (
+            f'{path.relative_to(ROOT)} does not start with: {lines}')

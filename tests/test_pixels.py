@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Pixels of messages without ROS: what is compressed; tests/ros_shared has the rest."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """YAML that people write is read strictly, by every command that takes some."""
 

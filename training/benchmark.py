@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """How many samples a second the last stage of a recipe trains on, on this machine."""
 

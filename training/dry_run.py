@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What making a checkpoint from scratch would do: stages, sizes, memory, first batches."""
 

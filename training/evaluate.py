@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 How well a checkpoint answers and imagines, on questions that it never saw: the command line.

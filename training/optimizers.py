@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 The optimizers of a stage: AdamW for all parameters, or Muon for hidden matrices beside it.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A recipe: everything that decides how a checkpoint is made, read from one YAML file."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """One row of a data set: cells by column name, errors that name file, row and column."""
 

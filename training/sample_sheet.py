@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Training samples as a picture: what the model reads and is to imagine, a sample a row."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A small vocabulary of its own for a small model, in the Qwen2 tokenizer's own format."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 The image encoder on the simulator's dense truth, a stand-in for SigLIP's pretraining.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 The stages of the whole model, on packed samples: letters, answers, then imagination as well.

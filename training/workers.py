@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Processes that make examples or maps: how they start, and what comes of one that dies."""
 

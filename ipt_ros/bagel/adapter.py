@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 LoRA adapters (Hu et al. 2021, arXiv 2106.09685) in peft's layout, merged into weights.

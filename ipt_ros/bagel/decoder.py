@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 The Mixture-of-Transformer-Experts decoder: Qwen2 with two sets of weights and one attention.

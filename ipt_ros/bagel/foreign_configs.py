@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 The configuration files of decoder and image encoder, as transformers 4 and 5 write them.

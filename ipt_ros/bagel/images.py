@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Images on their way into the model: resizing, scaling, patches and their grid positions.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What lies in place of a file that was to be downloaded, told from its first bytes."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Whether a value that was read from YAML or JSON is of a setting's type."""
 

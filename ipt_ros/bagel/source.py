@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Finding a checkpoint: a folder, a Hugging Face id, or an adapter together with its base."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Safetensors files that are whole or not there, whenever a process is killed or a disk full."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A trial of a model that was just loaded: it shows what finite weights alone do not."""
 

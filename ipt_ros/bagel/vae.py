@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 The FLUX autoencoder: diffusers' AutoencoderKL under the original checkpoint's names.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Compare the model with a folder of golden numbers: `python -m ipt_ros.bagel.verify FOLDER`.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Who sees whom among the tokens of packed samples: one rule for every form of attention mask."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The SigLIP encoder in its NaViT form: patches of any grid, positions looked up by grid cell."""
 

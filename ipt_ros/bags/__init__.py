@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Bags (rosbag2, MCAP) without a ROS installation: written so that a crash costs a second at most.

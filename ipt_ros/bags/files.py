@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 One MCAP file: whether it was finished, what is in it, and how to finish it after a crash.

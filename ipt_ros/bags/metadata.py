@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 metadata.yaml of a rosbag2 folder, version 9 (ROS 2 Jazzy), from what its MCAP files say.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 A bag that is written on a thread of its own, so that a slow disk does not slow the robot.

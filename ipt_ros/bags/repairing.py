@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Make a bag readable whose recorder was killed, and tell what is in a bag."""
 

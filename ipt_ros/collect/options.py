@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What `ipt collect` is asked for, as plain data for its processes and its folder."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Many scenes side by side, each in a process of its own; finished ones are passed over."""
 

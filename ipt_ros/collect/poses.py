@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Lists of poses in files: CSV with x, y, yaw, or YAML."""
 

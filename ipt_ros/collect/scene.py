@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 One scene in a process of its own: a simulated robot, a recorder and a driver in their own domain.

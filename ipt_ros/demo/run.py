@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The demo: start the robot and the imagination node, ask, show, tidy up."""
 

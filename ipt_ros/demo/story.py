@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The questions of the demo: fair ones by the rules of the training data, in unseen rooms."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Driving a robot on its own: a map from its depth images, where to go next, how to get there.

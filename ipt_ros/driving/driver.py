@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A driver: takes poses and depth images of a robot, returns speeds, never looks at a clock."""
 

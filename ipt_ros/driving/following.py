@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Speeds that take a differential-drive robot along a way of corners, within limits."""
 

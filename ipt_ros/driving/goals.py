@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Where to go next: to the edge of what is known, anywhere, or along a list of poses."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What sensor_msgs/CameraInfo says of a camera's pictures, for nodes and for bags alike."""
 

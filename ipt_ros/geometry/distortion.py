@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """From the picture of a real lens to that of an ideal pinhole camera."""
 

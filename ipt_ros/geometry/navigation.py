@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Where a disc-shaped robot fits, an occupancy grid grown by its radius, and ways over it."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Open3D, for those who need it: it takes a second to import and is not installed everywhere."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Whether a depth image is of the pixels of a picture, and how it becomes so."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Fused surfaces seen from above: the bird's-eye view of what a robot has looked at."""
 

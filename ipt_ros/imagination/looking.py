@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Where the robot's cameras look: which sees a target best, and whether their order is right."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 What a checkpoint is best at: `recommended.json` of `ipt evaluate --recommend` in its folder.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Answers of the simulator bridge to the service ~/ground_truth."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Between the imagination node's messages and the plain data of `ipt_ros.imagination`."""
 

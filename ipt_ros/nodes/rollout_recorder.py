@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Records what a robot sees, does and is asked as a rosbag2 bag (MCAP). docs: rollout_recorder.yaml.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 A simulated robot as ROS 2 sees a real one: cameras, odometry, transforms, a clock, cmd_vel.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Heartbeats for a lifecycle manager that watches its nodes, such as Nav2's.

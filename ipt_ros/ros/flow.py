@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 How the frames of a topic flow: how many come, how often, and how many are lost on the way.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What the launch files share. They import it as nodes do: from the workspace that is sourced."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """How fast things run: a simulation held at the pace of the wall clock, and rates as measured."""
 

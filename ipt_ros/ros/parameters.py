@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Parameters of a node from one table: a frozen dataclass whose fields are the parameters.

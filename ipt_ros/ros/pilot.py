@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Drives a robot of a running graph: odometry and depth images in, cmd_vel out."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """QoS profiles as REP-2003 asks for, and a word when two ends do not match."""
 

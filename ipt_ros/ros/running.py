@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """How every node of this package runs: until a signal, to a clean end with exit code 0."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The view of the surroundings from above, as somebody who has a map publishes it."""
 

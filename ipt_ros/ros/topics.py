@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Which topics of a graph are meant, and the QoS that hears all of their publishers."""
 

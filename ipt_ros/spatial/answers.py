@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """From what the model wrote to a letter, and from log-probabilities to a confidence."""
 

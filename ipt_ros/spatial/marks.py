@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Marks drawn on images: the red X and the blue arrow, and the lines of which all marks are made.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Marks of a path on a map: its line, waypoints 1 and 2, the midpoint M1, and an arrow of a look.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A path over the floor: what makes one, its midpoint M1, and how it gets on a map."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What an instance-id image says about which objects are seen, where and how large."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Procedural textures: uint8 (64, 64, 3) pictures, the same at every run.

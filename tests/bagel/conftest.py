@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What the model's tests share: the tiny golden checkpoint and pictures to feed it."""
 

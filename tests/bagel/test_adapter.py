@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A model loaded from an adapter is what peft makes of base and adapter; misfits are named."""
 

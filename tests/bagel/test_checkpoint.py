@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Loading is strict, and its errors name file, tensor, what was expected and what was found."""
 

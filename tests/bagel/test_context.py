@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Contexts: what was read is what counts, however it was forked, sampled and cut."""
 

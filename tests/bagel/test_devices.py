@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Other devices and number formats, as far as a machine without a GPU can tell."""
 

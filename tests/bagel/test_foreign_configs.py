@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Configurations as transformers 4 and 5 write them: read alike, or refused by name."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Logits of long texts: computed in parts, with the losses and gradients of the whole."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Attention of packed batches: one rule of who sees whom, in two forms that agree."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Packing: however samples and branches are laid out, each token's loss stays the same."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A trial shows what finite weights alone do not, and leaves a good model as it was."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The model agrees with the reference's numbers, and the command says so when it does not."""
 

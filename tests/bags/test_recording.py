@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Recording on a thread: nothing is dropped silently, no error ends the program."""
 

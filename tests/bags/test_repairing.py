@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Bags whose writer never came to its end, cut at any byte, damaged, still being written."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Bags as they are written: what other tools read in them, splitting, disks that do not obey."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """`ipt collect`: what it refuses, and how it goes on in a folder."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A flat world of boxes, seen by a depth camera that is worked out by hand."""
 

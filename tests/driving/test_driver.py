@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Whole drives through a small world: exploring, visiting poses, getting stuck."""
 

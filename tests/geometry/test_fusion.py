@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Fused depth images against a world of known shape: a two-coloured floor and one box."""
 

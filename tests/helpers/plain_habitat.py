@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 What the backend uses of habitat_sim v0.3.4, in plain Python: floors of one colour, one ray a view.

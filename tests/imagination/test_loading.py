@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Loading a model, beside another one or not: what is refused, and before what it costs."""
 

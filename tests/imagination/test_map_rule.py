@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The rule that reads occupancy off a map's colours, on true maps of the simulator."""
 

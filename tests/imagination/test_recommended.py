@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The mode that 'auto' stands for: the user's, else the checkpoint's, else the usual one."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 The graph of demo.launch.py under real launch: it answers, and every process ends cleanly.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Runs the tests that need launch_testing, where a full ROS installation has it."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The blocking client, with a node that drops replies as one that has yet to discover it does."""
 

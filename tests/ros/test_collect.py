@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """`ipt collect` from end to end: simulated scenes, interrupted and resumed, and a robot."""
 

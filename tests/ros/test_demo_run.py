@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """`ipt demo` and `ipt ask` from end to end, with a model of random weights."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The recorder in a process of its own, fed over real DDS, stopped, killed, out of disk."""
 

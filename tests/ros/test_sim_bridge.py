@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The bridge in a process of its own, seen over real DDS as any other node sees it."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A bridge whose cameras and looks are randomised, and one that cannot keep up; over real DDS."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Heartbeats for a lifecycle manager, without the package bond and with one that is made up."""
 

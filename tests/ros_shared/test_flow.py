@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Rates and losses of frames, by their times of arrival, stamps and sequence numbers."""
 

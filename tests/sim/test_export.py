@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Rooms that were exported are the rooms that MuJoCo draws, and Habitat can tell what is what."""
 

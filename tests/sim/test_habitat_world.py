@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The Habitat backend on a habitat_sim in plain Python: starts, sky, lifetimes, what is told."""
 

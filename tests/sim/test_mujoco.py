@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What only the MuJoCo backend has: the pool, the guards, the choice of a platform."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Chains of thought end in the truth, say nothing that is false, and are well formed."""
 

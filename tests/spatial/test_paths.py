@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Paths over the floor by hand-made geometry, and their marks at pixel level."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Pictures of every kind that people write are read alike; what is no whole picture is refused."""
 

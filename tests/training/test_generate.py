@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Generated examples against plain geometry, in a ray-cast world and in the real simulator."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Maps that belong to no example: true, the same however they are made, and listed in training."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The training loop: schedule, resuming bit for bit, and stopping on what is no number."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Data sets put together from others: shares, order, sizes, and what is refused."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A recipe in miniature, through all its stages to a checkpoint that loads, answers and draws."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Optimizers: who updates what, at what rate, and going on where a run was stopped."""
 

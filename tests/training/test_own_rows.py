@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Rows of ours that somebody edited: read right, or refused with file, row and what is wrong."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Small files in the layouts of published data sets become examples; damaged ones are named."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Training samples: each mode shows what it shall show, in the order of inference, and no more."""
 

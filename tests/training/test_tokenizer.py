@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The small vocabulary: any text comes back as it went in, and none becomes a special token."""
 

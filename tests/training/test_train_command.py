@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """``ipt train``: which kind of recipe it is given, and which options go with it."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The stage of the VAE's decoder: what it changes, what it leaves alone, what it asks for."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The encoder's stage on maps: it learns to count there, and leaves other images alone."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Examples are checked by means other than the generator's: spoilt ones fall to the right rule."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Rollouts of robots, real or simulated, out of rosbag2 recordings (MCAP or sqlite3), without ROS.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A rosbag2 recording as decoded messages, by the definitions that it carries itself."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What a camera saw at one moment of a recording: first as a note of it, then as pixels."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Robots that share one tree of frames, told apart by a prefix: 'robot1/base_link'."""
 

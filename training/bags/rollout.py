@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What a robot saw and where it was, out of one recording, frame by frame on demand."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Which topics of a recording tell of one robot: its cameras, transforms, odometry, ground truth.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Which topics of a bag are cameras, by the names that image_transport and drivers give them."""
 

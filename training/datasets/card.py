@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 What a data set says of itself: ``dataset.json`` for programs, ``README.md`` for people.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 The rows of a data set as other trainers want them: what the model writes in one mode, no more.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """How examples are made, read from a YAML file: sizes of images, distances, rules, variants."""
 

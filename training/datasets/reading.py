@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Single examples from a data set of ours or of somebody else, without reading all of it."""
 

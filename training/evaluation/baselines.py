@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What one gets without looking: chance, the blind guess, and images that anybody could offer."""
 

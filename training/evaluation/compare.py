@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """``ipt compare A B``: two runs, or two modes of one, side by side on the same questions."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """How near an image is to the true one: in pixels, in structure, in the model's own features."""
 

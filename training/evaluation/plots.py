@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Plots as SVG to stand inside a web page, in its colours, with words for those who cannot see."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 One record a question and mode, on disk as lines of JSON, with the pictures beside them.

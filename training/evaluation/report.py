@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """``ipt report RESULTS_DIR``: one web page of what an evaluation found, with nothing beside it."""
 

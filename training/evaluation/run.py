@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Ask a checkpoint every question in every mode, keep a record of each, and sum up."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Intervals and tests, each from its textbook, none of them assuming a normal distribution."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """One scene as example generation sees it: objects, room to stand, pictures with their truth."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Pages in Markdown that are written anew from results, but for what people wrote into them."""
 

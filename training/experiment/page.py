@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The page of the experiment: what came out, beside the paper, and what is still missing."""
 

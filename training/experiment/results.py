@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """All numbers of the experiment as plain JSON values, of as many runs as are done."""
 

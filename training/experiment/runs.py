@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The pieces that experiments are made of: fine-tune a checkpoint, ask a checkpoint questions."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The batches of a step, ready for the model; nothing but the recipe and the step decides them."""
 

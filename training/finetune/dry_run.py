@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What a run would do: plan, parameters, memory, and its first batch as a picture."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Latents of images, encoded once: the VAE is frozen, so an image has the same one every time.

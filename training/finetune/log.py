@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Losses and speed for TensorBoard, beside the lines of JSON that the loop writes."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Which samples make up which batch: fixed by the samples, the recipe's seed and the batch's number.

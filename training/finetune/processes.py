@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 The processes of a run and how they act as one.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The recipe of a fine-tuning run: one YAML file, read strictly."""
 

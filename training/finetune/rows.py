@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Rows of parquet files by number, with the encoded rows of a few row groups held in memory."""
 

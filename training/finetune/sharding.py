@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 A model spread over the processes of a run by FSDP2: every process keeps a part of every tensor.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 The saved state of a run, written and read by any number of processes (torch's DCP, safetensors).

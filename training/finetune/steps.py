@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The steps of a run: the batches of each, their gradients and losses, what is logged of them."""
 

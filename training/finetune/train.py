@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A fine-tuning run from recipe to checkpoint folder, resumed where it was stopped."""
 

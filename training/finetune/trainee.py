@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The model as a run trains it: what is frozen, what has adapters, what is computed twice."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 How true mined examples are: ``python -m ipt_training.mining.compare BAG``.

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """How far one can walk from a place in a direction: a question that depth alone can answer."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A rollout as mining sees it: where cameras were, the floor, the fused surface, the truth."""
 

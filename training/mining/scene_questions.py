@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Questions about objects, for recordings of a simulator that told where its objects are."""
 

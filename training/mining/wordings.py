@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 How mined questions are worded: in the manner of the published camera-motion and PET rows.

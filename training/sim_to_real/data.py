@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The data of a plan: ingredients, what is mixed of them, and held-out scenes in each world."""
 

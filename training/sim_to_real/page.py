@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The page of sim-to-real: what each ingredient brings, and what is still missing."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Multiview counting (MVC): four views of one area, and how many of a kind are there."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Path tracing (PT): walk from one waypoint to another, say what is on one side half way."""
 

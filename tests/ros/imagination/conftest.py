@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A robot that is made up, the imagination node in a process of its own, and a client."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Another model for a node that runs: nothing asked is lost, nothing broken gets in."""
 

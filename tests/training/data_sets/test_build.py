@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A data set is the same however it was built: by whom, in which order, how often killed."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Recordings become a data set; those that cannot are named, and never a silent gap."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What scenes do that cannot be used, and which scenes are asked for at all."""
 

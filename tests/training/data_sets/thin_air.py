@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A source that draws examples out of thin air: instant, and fixed by task and index."""
 

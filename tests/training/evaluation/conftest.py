@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """What the tests of evaluation share: a tiny model, examples, and words put into its mouth."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """From a checkpoint folder and parquet files to results, a page and a comparison."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Questions from files and scenes: all or a fair share of them, reasons for what is left."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The experiment: its recipe, all of it in miniature, killed and gone on with."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Pieces of work: done once, in order, side by side; what a failure holds up, what is left."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """The sim-to-real experiment: its plan, and all of it in miniature."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """A small data set in our layout and a recipe that trains the tiny checkpoint on it."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Recipes of fine-tuning by ``ipt train``: what is said and refused, what a dry run shows."""
 

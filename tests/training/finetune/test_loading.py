@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Latents kept on disk and batches made ahead: the same batches, whatever happens on the way."""
 

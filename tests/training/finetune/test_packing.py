@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Batches of a token budget: full, fair, and the same whenever they are asked for."""
 

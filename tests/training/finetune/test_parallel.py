@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Two processes that torchrun started: they train as one does, stop together, go on together."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Samples of each mode: what the model reads, what it learns to write, how long that is."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Runs: what is trained, the same losses after a kill, and clear words when something breaks."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Bags for tests: what a robot in a simulated room records, with any fault that is wanted."""
 

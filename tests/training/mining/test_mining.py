@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Examples mined from simulated recordings, against what the simulator knows to be true."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Counting rows whose truth is a number: choices are made, as the published evaluation does."""
 

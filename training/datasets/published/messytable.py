@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """MessyTable: two to seven views of a table, a number, the view from above."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """Perspective taking as first released (ai2thor-perspective-qa-*): one marked image, choices."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """ScanNet counting: five to eight views of a room; the number comes as a text."""
 

@@ -1,3 +1,4 @@
+# Copyright 2026 IPT-ROS contributors
 # SPDX-License-Identifier: Apache-2.0
 """
 Rows as trainers eat them: ``image_list``, ``instruction_list``, ``output_text_list``.
