@@ -53,6 +53,11 @@ def generate_launch_description():
                         "'front:=zed:/zed/zed_node' reads what the ZED wrapper publishes below "
                         '/zed/zed_node. Cameras not named here publish as '
                         '<namespace>/<camera>/image_raw.'),
+        DeclareLaunchArgument(
+            'tf', default_value='/tf',
+            description='Topic of the transforms; those that stand still are on the same with '
+                        "'_static'. 'tf', without a slash, is <namespace>/tf, as of several "
+                        'robots that Nav2 drives.'),
         switch('use_sim_time', '',
                'Take the time from /clock (simulation, rosbag). Empty: as in params_file.'),
         switch('autostart', 'true',
@@ -66,6 +71,9 @@ def generate_launch_description():
 def imagination(context):
     """Describe the node, and the events that bring it up."""
     remappings, parameters = cameras(LaunchConfiguration('camera_topics').perform(context))
+    tf = LaunchConfiguration('tf').perform(context)
+    if tf != '/tf':
+        remappings += [('/tf', tf), ('/tf_static', f'{tf}_static')]
     node = LifecycleNode(
         package='ipt_ros',
         executable='imagination_node',

@@ -91,7 +91,7 @@ def started(module, **configuration):
     """Return what the robot launch file starts with these launch arguments."""
     return module.imagination(
         {'params_file': ROBOT_YAML, 'camera_topics': '', 'checkpoint': '', 'use_sim_time': '',
-         **configuration})
+         'tf': '/tf', **configuration})
 
 
 def simulated(module, **given):
@@ -120,7 +120,7 @@ def test_every_argument_has_a_default_and_a_description(launch_file, name):
 def test_robot_launch_declares_the_usual_arguments(launch_file):
     arguments = declared(entities(launch_file('robot.launch.py').generate_launch_description()))
     assert {'namespace', 'params_file', 'use_sim_time', 'autostart', 'log_level',
-            'checkpoint', 'camera_topics', 'dds_profile'} == set(arguments)
+            'checkpoint', 'camera_topics', 'tf', 'dds_profile'} == set(arguments)
 
 
 @pytest.mark.parametrize(('name', 'argument'), [
@@ -230,6 +230,14 @@ def test_camera_topics_of_drivers_become_parameters_beside_remappings(launch_fil
 def test_a_driver_that_nobody_knows_is_refused_with_those_that_exist(launch_file, rule):
     with pytest.raises(ValueError, match='camera_topics.*no driver.*zed, zed_rgb, realsense, oak'):
         started(launch_file('robot.launch.py'), camera_topics=rule)
+
+
+@pytest.mark.parametrize(('tf', 'remapped'), [
+    ('/tf', {}), ('tf', {'/tf': 'tf', '/tf_static': 'tf_static'}),
+    ('/robot1/tf', {'/tf': '/robot1/tf', '/tf_static': '/robot1/tf_static'})])
+def test_transforms_may_come_on_other_topics(launch_file, tf, remapped):
+    node = of_kind(started(launch_file('robot.launch.py'), tf=tf), 'LifecycleNode')[0]
+    assert dict(node.options['remappings']) == remapped
 
 
 def test_record_launch_hands_its_arguments_to_the_recorder(launch_file):
