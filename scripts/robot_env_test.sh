@@ -16,9 +16,9 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export VENV=$PWD/.venv-robot RUNTIME='distribution robot robot-training robot-sim'
 export TORCH=${TORCH:-cpu}
 # What leans on packages in other versions: pictures, arrays, tables, bags, the model.
-TESTS=(tests/bagel tests/bags tests/geometry tests/ros_shared tests/spatial tests/test_imports.py
-  tests/test_pixels.py tests/training/data_sets tests/training/test_published.py
-  tests/training/test_store.py)
+TESTS=(tests/bagel tests/bags tests/driving tests/geometry tests/ros_shared tests/sim tests/spatial
+  tests/test_imports.py tests/test_pixels.py tests/training/data_sets tests/training/evaluation
+  tests/training/mining tests/training/test_published.py tests/training/test_store.py)
 
 say() { printf '\n==> %s\n' "$*"; }
 

@@ -141,7 +141,8 @@ class ShortestPaths:
             ends.append(numbers[rows + down, columns + right][free])
             lengths.append(np.full(len(ends[-1]), math.hypot(down, right)))
         count = len(self._cells)
-        edges = (np.concatenate(starts), np.concatenate(ends))
+        # SciPy 1.11, that of Ubuntu 24.04, finds no ways in a graph with indices of 64 bits.
+        edges = tuple(np.concatenate(side).astype(np.int32) for side in (starts, ends))
         return sparse.csr_array((np.concatenate(lengths), edges), shape=(count, count))
 
 
