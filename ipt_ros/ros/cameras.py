@@ -199,8 +199,14 @@ class Cameras:
         return problems, values
 
     @property
+    def received(self) -> dict[str, int]:
+        """Return how many colour frames of each camera have come."""
+        return {name: self._flow(name, self._full(self._colour_topic(name))).frames
+                for name in self.names}
+
+    @property
     def without_depth(self) -> list[str]:
-        """Cameras of which no depth image has come though depth is asked for."""
+        """Return the cameras of which no depth image has come though depth is asked for."""
         return [name for name, histories in self._depth.items() if self._settings.depth
                 and all(history.newest is None for history in histories.values())]
 

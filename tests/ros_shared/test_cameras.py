@@ -438,6 +438,7 @@ def test_frames_that_are_lost_on_the_way_are_counted_and_told_with_a_remedy(lost
     see_with_losses(eye, lost)
     problems, values = eye.cameras.health()
     assert (values['front: frames'], values['front: lost']) == (20, 19 * lost)
+    assert eye.cameras.received == {'front': 20}
     assert float(values['front: rate of the camera (Hz)']) == pytest.approx(100.0, abs=0.1)
     if not share:
         assert problems == []
