@@ -57,7 +57,7 @@ def test_what_a_model_drew_is_learned_to_be_the_image_that_it_was_drawn_for(grou
     # Each picture is of one grey, and what was drawn for it of one number.
     greys = [np.full_like(groups[1], 0) + np.uint8([20, 120, 220])[:, None, None, None]]
     latents = [torch.tensor([3.0, -3.0, 0.0])[:, None, None, None].expand(3, 4, 8, 8)]
-    plain, taught = (trained(tmp_path / str(len(drawn)), greys, 60, drawn=drawn)
+    plain, taught = (trained(tmp_path / str(len(drawn)), greys, 120, drawn=drawn)
                      for drawn in ([], latents))
     errors = [np.abs(np.stack(vae.decode_images(latents[0])) - greys[0].astype(float)).mean()
               for vae in (plain, taught)]
